@@ -1,0 +1,37 @@
+# The front door. Every target installs what it needs, builds, and runs.
+.PHONY: help setup build quickstart test check bench bench-full format clean
+
+BIN := build/release/bin
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup:  ## packages of the system, LibTorch into .venv
+	@tools/setup
+
+build: setup  ## compile everything into build/release
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release
+
+quickstart: build  ## train a small network on a real clip, at most two minutes, and compare it with bicubic
+	@$(BIN)/lrti-vsr train configs/quickstart.yaml
+
+test: build  ## every test
+	@ctest --preset release
+
+check:  ## all that a change must pass besides the tests: format, docs, sanitizers, the CUDA build
+	@tools/setup check
+	@tools/check
+
+bench: build  ## time and memory of truncated training, side by side; rows go to build/bench.json
+	@python3 tests/bench/bench.py
+
+bench-full: build  ## the same at the published network's size
+	@python3 tests/bench/bench.py --full
+
+format:  ## clang-format every source file
+	@git ls-files '*.h' '*.cc' '*.cu' | xargs clang-format-16 -i
+
+clean:  ## remove everything that was built
+	rm -rf build

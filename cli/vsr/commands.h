@@ -1,0 +1,17 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace lrti::vsr {
+
+inline constexpr const char* kVersion = "lrti-vsr 0.1.0";
+
+/// Each adds one verb; running it sets the program's exit code (exit_code.h).
+void AddTrain(CLI::App& app, int& exit_code);     // train.cc
+void AddEval(CLI::App& app, int& exit_code);      // eval.cc
+void AddValidate(CLI::App& app, int& exit_code);  // validate.cc
+void AddDocs(CLI::App& app, int& exit_code);      // docs.cc
+
+}  // namespace lrti::vsr

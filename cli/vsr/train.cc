@@ -1,0 +1,125 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "cli/vsr/commands.h"
+#include "cli/vsr/progress_bar.h"
+#include "cli/vsr/report_status.h"
+#include "cli/vsr/results_table.h"
+#include "cli/vsr/stop_signal.h"
+#include "common/base/status.h"
+#include "common/events/fd_sink.h"
+#include "common/job/job.h"
+#include "train/run.h"
+#include "train/tensor/device.h"
+
+namespace lrti::vsr {
+namespace {
+
+constexpr const char* kEventFdVariable = "LRTI_EVENT_FD";
+
+struct Arguments {
+  std::string config, run_dir, device = "auto", log_format = "auto";
+  std::vector<std::string> overrides;
+  bool resume = false;
+};
+
+/// runs/NAME, or runs/NAME-2, -3, ... where that is taken; when resuming, the newest that exists.
+std::string DefaultRunFolder(const std::string& name, bool resume) {
+  const auto path = [&](int number) {
+    return "runs/" + (number == 1 ? name : name + "-" + std::to_string(number));
+  };
+  int number = 1;
+  while (std::filesystem::exists(path(number))) ++number;
+  return path(resume && number > 1 ? number - 1 : number);
+}
+
+/// Where events go: a person or JSON lines, and the descriptor of whoever started us.
+struct Sinks {
+  std::optional<ProgressBar> progress_bar;
+  std::optional<events::FdEventSink> output, parent;
+  std::optional<events::TeeSink> all;
+
+  absl::Status Open(const std::string& log_format, const Clock& clock) {
+    std::vector<events::EventSink*> sinks;
+    if (log_format == "json") {
+      sinks.push_back(&output.emplace(STDOUT_FILENO, clock));
+    } else {
+      sinks.push_back(&progress_bar.emplace(isatty(STDERR_FILENO) == 1, clock));
+    }
+    if (const char* text = std::getenv(kEventFdVariable); text != nullptr) {
+      LRTI_ASSIGN_OR_RETURN(const int fd, events::OpenEventFd(kEventFdVariable, text));
+      sinks.push_back(&parent.emplace(fd, clock));
+    }
+    all.emplace(std::move(sinks));
+    return absl::OkStatus();
+  }
+};
+
+void PrintOutcome(const job::Job& job, const train::RunOutcome& outcome) {
+  if (outcome.reason == "stopped") {
+    std::printf("stopped after step %lld; go on with: lrti-vsr train ... --run-dir %s --resume\n",
+                static_cast<long long>(outcome.step), outcome.folder.c_str());
+    return;
+  }
+  if (!outcome.scores.empty()) {
+    std::printf("\n%s\n", ResultsTable(job, outcome.scores, &outcome).c_str());
+    std::printf("picture (bicubic | output | ground truth): %s\n", outcome.picture.c_str());
+  }
+  std::printf("run directory: %s\n", outcome.folder.c_str());
+}
+
+absl::Status Train(const Arguments& arguments) {
+  const SystemClock clock;
+  LRTI_ASSIGN_OR_RETURN(const job::Job job,
+                        job::ParseFile(arguments.config, arguments.overrides));
+  LRTI_ASSIGN_OR_RETURN(const c10::Device device, train::ParseDevice(arguments.device));
+  Sinks sinks;
+  LRTI_RETURN_IF_ERROR(sinks.Open(arguments.log_format, clock));
+  train::RunOptions options{.folder = arguments.run_dir, .resume = arguments.resume, .device = device};
+  if (options.folder.empty()) options.folder = DefaultRunFolder(job.metadata.name, options.resume);
+
+  events::Progress progress(clock);
+  const auto outcome = train::Run(job, options, *sinks.all, progress, clock, StopSignal());
+  sinks.progress_bar.reset();  // ends its line before anything else is printed
+  LRTI_RETURN_IF_ERROR(outcome.status());
+  if (arguments.log_format != "json") PrintOutcome(job, *outcome);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTrain(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "train", "Train a job to its end. Ctrl-C saves a checkpoint and stops; again: at once.");
+  command->add_option("config", arguments->config, "Job file (docs/configuration.md)")->required();
+  command->add_option("--set", arguments->overrides,
+                      "Change a field: spec.train.iterations=100 (may be repeated)");
+  command->add_option("--run-dir", arguments->run_dir,
+                      "Where results go; default runs/NAME, or runs/NAME-2 ... where that is taken");
+  command->add_flag("--resume", arguments->resume,
+                    "Go on from the newest good checkpoint of the run directory");
+  command->add_option("--device", arguments->device, "auto, cpu, cuda or cuda:N")
+      ->capture_default_str();
+  command->add_option("--log-format", arguments->log_format,
+                      "auto: progress for a person; json: events, one a line, on stdout")
+      ->check(CLI::IsMember({"auto", "json"}))
+      ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  lrti-vsr train configs/quickstart.yaml\n"
+      "  lrti-vsr train job.yaml --run-dir runs/a --set spec.strategy.clip_frames=16\n"
+      "  lrti-vsr train job.yaml --run-dir runs/a --resume\n"
+      "LRTI_EVENT_FD=N also writes the events to file descriptor N (docs/events.md).");
+  command->callback([arguments, &exit_code] { exit_code = ReportStatus(Train(*arguments)); });
+}
+
+}  // namespace lrti::vsr

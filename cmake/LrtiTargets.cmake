@@ -1,0 +1,64 @@
+include(GoogleTest)
+
+# lrti_folder([PROGRAM name] [TORCH] [DEPS target...] [TEST_DEPS target...])
+#
+# Makes a folder's targets from its files:
+#   *.cc, *.h           library  lrti::<folder path with dots>
+#   main.cc             program  PROGRAM
+#   *_test.cc           test program, each of its tests known to ctest with label "unit"
+# TORCH links LibTorch and reuses its precompiled header. A new file needs no edit here.
+function(lrti_folder)
+  cmake_parse_arguments(ARG "TORCH" "PROGRAM" "DEPS;TEST_DEPS" ${ARGN})
+  file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  string(REPLACE "/" "." dotted "${folder}")
+  string(REPLACE "/" "_" name "lrti_${folder}")
+
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB headers CONFIGURE_DEPENDS *.h)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|main)\\.cc$")
+
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(lrti::${dotted} ALIAS ${name})
+  target_sources(${name} ${scope} FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${headers})
+  set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_link_libraries(${name} ${scope} ${ARG_DEPS})
+  lrti_settings(${name} ${scope} "${ARG_TORCH}")
+
+  if(ARG_PROGRAM)
+    add_executable(${ARG_PROGRAM} main.cc)
+    target_link_libraries(${ARG_PROGRAM} PRIVATE ${name})
+    lrti_settings(${ARG_PROGRAM} PRIVATE "${ARG_TORCH}")
+    set_target_properties(${ARG_PROGRAM} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+    install(TARGETS ${ARG_PROGRAM})
+  endif()
+
+  if(tests AND BUILD_TESTING)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${name} ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
+    lrti_settings(${name}_test PRIVATE "${ARG_TORCH}")
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+      PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+endfunction()
+
+# Warnings, include root and, with LibTorch, its precompiled header.
+function(lrti_settings target scope torch)
+  target_include_directories(${target} ${scope} "${CMAKE_SOURCE_DIR}")
+  if(scope STREQUAL "INTERFACE")
+    return()
+  endif()
+  target_link_libraries(${target} PRIVATE lrti_build)
+  if(torch)
+    target_link_libraries(${target} ${scope} lrti::torch)
+    target_precompile_headers(${target} REUSE_FROM lrti_torch_pch)
+  endif()
+endfunction()

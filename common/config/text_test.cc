@@ -1,0 +1,48 @@
+#include "common/config/text.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace lrti::config {
+namespace {
+
+TEST(Nearest, FindsTheNameThatWasMeant) {
+  struct Case {
+    const char* typed;
+    const char* meant;
+  };
+  const std::array cases = {
+      Case{"iteratons", "iterations"},
+      Case{"itertaions", "iterations"},
+      Case{"Iterations", "iterations"},
+      Case{"iteration", "iterations"},
+      Case{"sed", "seed"},
+      Case{"LR", "lr"},
+      Case{"tf33", "tf32"},
+      Case{"unlike", ""},
+      Case{"", ""},
+      Case{"l", ""},
+      Case{"xr", ""},
+      Case{"iterationsmany", ""},
+  };
+  for (const auto& [typed, meant] : cases) {
+    SCOPED_TRACE(typed);
+    EXPECT_EQ(Nearest(typed, {"iterations", "seed", "lr", "tf32"}), meant);
+  }
+}
+
+TEST(Suggest, ListsTheKnownNames) {
+  EXPECT_EQ(Suggest("sead", {"seed", "lr"}), "did you mean 'seed'? known: seed, lr");
+  EXPECT_EQ(Suggest("other", {"seed", "lr"}), "known: seed, lr");
+}
+
+TEST(Shown, IsOneShortLineOfWholeCharacters) {
+  EXPECT_EQ(Shown("a\nb\tc"), "a b c");
+  EXPECT_EQ(Shown("日本"), "日本");
+  EXPECT_EQ(Shown(std::string(61, 'a')), std::string(60, 'a') + "...");
+  EXPECT_EQ(Shown(std::string(59, 'a') + "日日"), std::string(59, 'a') + "日...");
+}
+
+}  // namespace
+}  // namespace lrti::config

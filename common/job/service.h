@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "common/config/schema.h"
+
+namespace lrti::job {
+
+enum class CacheMode { kMemory };
+constexpr auto EnumNames(CacheMode) { return std::array{std::pair{CacheMode::kMemory, "memory"}}; }
+
+enum class StateDtype { kFp32, kBf16, kFp16 };
+constexpr auto EnumNames(StateDtype) {
+  return std::array{std::pair{StateDtype::kFp32, "fp32"}, std::pair{StateDtype::kBf16, "bf16"},
+                    std::pair{StateDtype::kFp16, "fp16"}};
+}
+
+/// Where the states of long passes are kept.
+struct CacheConfig {
+  CacheMode mode = CacheMode::kMemory;
+  StateDtype dtype = StateDtype::kFp32;
+  int64_t staleness_steps_max = -1;
+  int64_t memory_mib = 4096;
+
+  static auto Fields() {
+    return std::tuple{
+        config::Field{"mode", &CacheConfig::mode, "memory: inside the trainer's process."},
+        config::Field{"dtype", &CacheConfig::dtype,
+                      "Number format of stored states; fp32 is exact, the others halve the size."},
+        config::Field{"staleness_steps_max", &CacheConfig::staleness_steps_max,
+                      "A state computed more steps ago is recomputed; -1: none is too old.",
+                      config::AtLeast(-1), config::Unit("steps")},
+        config::Field{"memory_mib", &CacheConfig::memory_mib,
+                      "Most memory that states may take; beyond it they are recomputed.",
+                      config::AtLeast(1), config::Unit("MiB")},
+    };
+  }
+};
+static_assert(config::Covered<CacheConfig>);
+
+struct RestartBudget {
+  int64_t infra = 10;
+  int64_t user = 0;
+
+  static auto Fields() {
+    return std::tuple{
+        config::Field{"infra", &RestartBudget::infra,
+                      "Restarts after a failure of the cluster (node, GPU, network).",
+                      config::AtLeast(0)},
+        config::Field{"user", &RestartBudget::user, "Restarts after a failure of the job itself.",
+                      config::AtLeast(0)},
+    };
+  }
+};
+static_assert(config::Covered<RestartBudget>);
+
+/// What the coordinator schedules by; `lrti-vsr train` on its own machine does not look at it.
+struct ResourcesConfig {
+  int64_t gpus = 1;
+  std::string queue = "default";
+  int64_t priority = 50;
+  RestartBudget max_restarts;
+
+  static auto Fields() {
+    return std::tuple{
+        config::Field{"gpus", &ResourcesConfig::gpus, "GPUs, all or none.",
+                      config::Between(1, 4096), config::Unit("GPUs")},
+        config::Field{"queue", &ResourcesConfig::queue,
+                      "Queue whose quota the job counts against."},
+        config::Field{"priority", &ResourcesConfig::priority, "Higher runs first.",
+                      config::Between(0, 100)},
+        config::Field{"max_restarts", &ResourcesConfig::max_restarts, "Restart budgets by cause."},
+    };
+  }
+};
+static_assert(config::Covered<ResourcesConfig>);
+
+}  // namespace lrti::job

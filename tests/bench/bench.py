@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""What truncated training costs, side by side, from one run on this machine (docs/benchmarks.md).
+
+  make bench                       a small network, at most ten minutes on two cores
+  make bench-full                  the published network's size
+  tests/bench/bench.py --only eager   one section alone: trained, frozen or eager
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import sys
+
+from step_process import Rounds, StepProcess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAPER = "LRTI-VSR"
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    channels: int
+    blocks: int
+    tail_channels: int
+    crop: int
+    rounds: int
+
+    def __str__(self):
+        return (f"BasicVSR, {self.channels} channels, {self.blocks} blocks, tail {self.tail_channels}, "
+                f"crop {self.crop}, batch 1, fp32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A measured value; `reference` is what `peer` reaches, `target` what we want to."""
+
+    name: str
+    value: float
+    unit: str
+    reference: float | None = None
+    peer: str | None = None
+    target: tuple[str, float] | None = None
+
+    def verdict(self):
+        if self.target is None:
+            return "", ""
+        relation, bound = self.target
+        met = self.value >= bound if relation == ">=" else self.value <= bound
+        return f"{relation} {number(bound)} {self.unit}", "met" if met else "MISSED"
+
+    def as_json(self):
+        return {"name": self.name, "value": self.value, "unit": self.unit, "reference": self.reference,
+                "peer": self.peer}
+
+
+def number(value):
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def print_table(title, rows):
+    cells = [("", "measured", "reference", "target", "")]
+    for row in rows:
+        reference = "" if row.reference is None else f"{number(row.reference)} {row.unit} ({row.peer})"
+        cells.append((row.name, f"{number(row.value)} {row.unit}", reference, *row.verdict()))
+    widths = [max(len(line[column]) for line in cells) for column in range(5)]
+    print(f"\n{title}")
+    for line in cells:
+        print("  " + "  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.program = arguments.bin / "lrti-bench-step"
+        self.threads = arguments.threads
+        self.full = arguments.full
+        self.smoke = arguments.smoke
+        self.python = ROOT / ".venv/bin/python"
+
+    def small(self):
+        if self.smoke:
+            return Size(4, 1, 4, crop=32, rounds=1)
+        return self.published(7) if self.full else Size(16, 2, 16, crop=64, rounds=7)
+
+    def published(self, rounds):
+        return Size(64, 30, 64, crop=64, rounds=rounds)
+
+    def ours(self, size, strategy, steps_a_turn, freeze=0):
+        fields = {"spec.model.channels": size.channels, "spec.model.blocks": size.blocks,
+                  "spec.model.tail_channels": size.tail_channels, "spec.data.train.crop": size.crop,
+                  "spec.optimizer.flow_freeze_steps": freeze, "spec.train.threads": self.threads}
+        fields |= {f"spec.strategy.{key}": value for key, value in strategy.items()}
+        command = [self.program, ROOT / "tests/bench/bench.yaml"]
+        for path, value in fields.items():
+            command += ["--set", f"{path}={value}"]
+        return StepProcess(command, steps_a_turn)
+
+    def eager(self, size):
+        command = [self.python, ROOT / "tools/basicvsr_eager.py", "--bench", "--threads", self.threads,
+                   "--channels", size.channels, "--blocks", size.blocks,
+                   "--tail-channels", size.tail_channels, "--crop", size.crop, "--clip-frames", 8]
+        return StepProcess(command, 1)
+
+    def truncated(self, section, freeze):
+        """Plain training on clips of 8, 24 and 40 frames against TB on clips of 8."""
+        size = self.small()
+        tb = {"type": "tb", "clip_frames": 8, "sequence_frames": 40, "clips_per_sequence": 5}
+        plain = {length: {"type": "plain", "clip_frames": length} for length in (8, 24, 40)}
+        with contextlib.ExitStack() as stack:
+            def start(strategy, steps_a_turn):
+                return stack.enter_context(contextlib.closing(self.ours(size, strategy, steps_a_turn, freeze)))
+            # Five steps of TB are one refresh, its long pass included.
+            runs = {"plain-8": start(plain[8], 2), "plain-24": start(plain[24], 1),
+                    "plain-40": start(plain[40], 1), "tb-8": start(tb, 5)}
+            rounds = Rounds(runs, size.rounds, lambda text: say(f"flow net {section}, {text}"))
+            memory = {name: run.peak_bytes() for name, run in runs.items()}
+        rows = [Row(f"{section}/step_time/{name}", rounds.median(name), "s") for name in runs]
+        rows += [Row(f"{section}/memory/{name}", memory[name] / 2**20, "MiB") for name in runs]
+        # Targets are held where the flow net trains, the longer and dearer part of a run.
+        for length, time, space, goals in ((24, 2.43, 2.87, (2.5, 2.6)), (40, 4.1, 4.84, (4.3, 4.3))):
+            above = f"plain-{length}"
+            rows.append(Row(f"{section}/time_ratio/{above}/tb-8", rounds.ratio(above, "tb-8"), "x", time,
+                            PAPER, (">=", goals[0])))
+            rows.append(Row(f"{section}/memory_ratio/{above}/tb-8", memory[above] / memory["tb-8"], "x",
+                            space, PAPER, (">=", goals[1])))
+        rows.append(Row(f"{section}/extra_time/tb-8/plain-8", 100 * (rounds.ratio("tb-8", "plain-8") - 1),
+                        "%", 12.6, PAPER, ("<=", 20)))
+        print_table(f"Truncated training, flow net {section}; {size}; {size.rounds} rounds", rows)
+        return rows
+
+    def against_eager(self):
+        if not self.python.exists():
+            print(f"\nPyTorch eager: skipped, because {self.python} is not there. It comes with tools/setup "
+                  "unless TORCH_DIR or CMAKE_PREFIX_PATH names another LibTorch.")
+            return []
+        size = self.small() if self.smoke else self.published(7 if self.full else 3)
+        with contextlib.ExitStack() as stack:
+            ours = self.ours(size, {"type": "plain", "clip_frames": 8}, 1)
+            runs = {"ours": stack.enter_context(contextlib.closing(ours)),
+                    "eager": stack.enter_context(contextlib.closing(self.eager(size)))}
+            rounds = Rounds(runs, size.rounds, lambda text: say(f"against eager, {text}"))
+        rows = [Row("eager/step_time/ours", rounds.median("ours"), "s", rounds.median("eager"),
+                    "PyTorch eager"),
+                Row("eager/speed_ratio/eager/ours", rounds.ratio("eager", "ours"), "x", 1.0, "PyTorch eager",
+                    (">=", 1.0))]
+        print_table(f"One step against PyTorch eager; {size}, L=8, flow net trained; {size.rounds} rounds", rows)
+        return rows
+
+
+def processor():
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the published network's size throughout")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round: does the machinery work?")
+    parser.add_argument("--only", choices=("trained", "frozen", "eager"), help="one section alone")
+    parser.add_argument("--threads", type=int, default=2, help="threads of every run; default 2")
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin",
+                        help="where lrti-bench-step is; default build/release/bin")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/bench.json",
+                        help="where the rows go; default build/bench.json")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    bench = Bench(arguments)
+    if not bench.program.exists():
+        sys.exit(f"bench: {bench.program} is not there; build it with `make build`, or name its folder with --bin")
+    print(f"machine: {processor()}, {os.cpu_count()} cores; {arguments.threads} threads a run; load before: "
+          f"{os.getloadavg()[0]:.1f}")
+    sections = {"trained": lambda: bench.truncated("trained", freeze=0),
+                "frozen": lambda: bench.truncated("frozen", freeze=-1),
+                "eager": bench.against_eager}
+    rows = [row for name, section in sections.items() if arguments.only in (None, name) for row in section()]
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
+    print(f"\nrows: {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Holds the picture of docs/architecture.md to the code: which folder may include which."""
+
+import pathlib
+import re
+import sys
+
+# Folder -> folders whose headers it may include, besides its own. The longest matching prefix rules.
+ALLOWED = {
+    "common/base": [],
+    "common/config": ["common/base"],
+    "common/events": ["common/base"],
+    "common/hidden_state": ["common/base"],
+    "common/job": ["common/base", "common/config"],
+    "data": ["common/base", "common/job"],
+    "nn/blocks": ["tests/golden"],
+    "nn/losses": ["common/job"],
+    "nn/models": ["common/base", "common/job", "nn/blocks", "tests/golden"],
+    "train": ["common", "data", "nn/losses", "nn/models", "train"],
+    "train/checkpoint": ["common/base"],
+    "train/metrics": ["common/base", "common/job", "data"],
+    "train/optim": ["common/base", "common/job"],
+    "train/report": ["common/base", "data"],
+    "train/strategies": ["common/base", "common/job", "data"],
+    "train/tensor": ["common/base", "common/hidden_state", "common/job"],
+    "cli/vsr": ["common", "data", "nn/models", "train"],
+    "tests": ["common", "data", "nn", "train"],
+}
+
+# Where the headers of a world may appear (docs/architecture.md: LibTorch never meets gRPC).
+WORLDS = {
+    "LibTorch": (re.compile(r"^(torch|ATen|c10)/"),
+                 ("nn", "train", "cli/vsr", "tests/bench", "tests/golden")),
+    "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl")),
+}
+# Folders of `train` that run under ThreadSanitizer without LibTorch.
+TORCH_FREE = ("train/metrics", "train/report", "train/strategies")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
+
+
+def within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")
+
+
+def rule_of(folder: str):
+    names = [name for name in ALLOWED if within(folder, name)]
+    return max(names, key=len) if names else None
+
+
+def violations(root: pathlib.Path):
+    ours = tuple(path.name for path in root.iterdir() if path.is_dir())
+    for source in sorted(root.rglob("*")):
+        relative = source.relative_to(root).as_posix()
+        if source.suffix not in (".h", ".cc", ".cu") or relative.split("/")[0] in ("build", ".venv"):
+            continue
+        folder = source.parent.relative_to(root).as_posix()
+        rule = rule_of(folder)
+        if rule is None:
+            yield f"{relative}: folder '{folder}' is not in tests/layers_test.py"
+            continue
+        for quoted, angled in INCLUDE.findall(source.read_text()):
+            header = quoted or angled
+            for world, (pattern, homes) in WORLDS.items():
+                outside = not any(within(folder, home) for home in homes)
+                if pattern.match(header) and (outside or (world == "LibTorch" and folder in TORCH_FREE)):
+                    yield f"{relative}: includes {header}, but {world} has no place in '{folder}'"
+            if quoted and quoted.split("/")[0] in ours:
+                target = quoted.rsplit("/", 1)[0]
+                allowed = [rule, folder, *ALLOWED[rule]]
+                if not any(within(target, name) for name in allowed):
+                    yield f"{relative}: includes {quoted}, but '{rule}' may include only {ALLOWED[rule]}"
+
+
+def main() -> int:
+    found = list(violations(pathlib.Path(sys.argv[1])))
+    print("\n".join(found) or "includes point one way")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+#include "train/evaluate.h"
+
+#include <torch/torch.h>
+
+#include <utility>
+
+#include "common/base/status.h"
+#include "data/resize.h"
+#include "train/infer.h"
+#include "train/tensor/frames.h"
+
+namespace lrti::train {
+namespace {
+
+/// The centred window of a set, or whole frames; `frames` of them from `first` on.
+data::Cut WindowOf(const job::EvalData& config, const data::ClipInfo& clip, int64_t index,
+                   int64_t first, int64_t frames) {
+  data::Cut cut{.clip = index, .first_frame = first, .frames = frames};
+  const int64_t height = clip.hr_height / 4, width = clip.hr_width / 4;
+  cut.height = config.crop == 0 ? height : std::min(config.crop, height);
+  cut.width = config.crop == 0 ? width : std::min(config.crop, width);
+  cut.top = (height - cut.height) / 2;
+  cut.left = (width - cut.width) / 2;
+  return cut;
+}
+
+data::Image Interleaved(const std::vector<uint8_t>& planes, int64_t height, int64_t width) {
+  data::Image image{.height = height, .width = width, .pixels = {}};
+  image.pixels.resize(planes.size());
+  const auto plane = static_cast<size_t>(height * width);
+  for (size_t i = 0; i < plane; ++i) {
+    for (size_t c = 0; c < 3; ++c) image.pixels[3 * i + c] = planes[c * plane + i];
+  }
+  return image;
+}
+
+struct Frame {
+  data::Image lr, hr;
+};
+
+absl::StatusOr<Frame> LoadFrame(const data::Dataset& dataset, const data::Cut& cut) {
+  LRTI_ASSIGN_OR_RETURN(const data::Sequence frame, dataset.Load(cut));
+  return Frame{Interleaved(frame.lr, frame.height, frame.width),
+               Interleaved(frame.hr, 4 * frame.height, 4 * frame.width)};
+}
+
+std::vector<Score> NetworkScores(const ClipScores& clip) {
+  std::vector<Score> scores;
+  for (const FrameScores& frame : clip.frames) scores.push_back(frame.network);
+  return scores;
+}
+
+std::vector<Score> BicubicScores(const ClipScores& clip) {
+  std::vector<Score> scores;
+  for (const FrameScores& frame : clip.frames) scores.push_back(frame.bicubic);
+  return scores;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Open(const job::DataConfig& config) {
+  auto evaluator = std::make_unique<Evaluator>();
+  const int64_t cache_bytes = config.frame_cache_mib << 20;
+  for (const job::EvalData& eval : config.eval) {
+    auto dataset = data::Dataset::Open(eval.source, eval.degradation, cache_bytes);
+    if (!dataset.ok()) return Prefixed(dataset.status(), "spec.data.eval '" + eval.name + "'");
+    evaluator->sets_.push_back({eval, *std::move(dataset), {}});
+  }
+  return evaluator;
+}
+
+absl::StatusOr<std::vector<SetScores>> Evaluator::Run(nn::Model& model, const c10::Device& device,
+                                                      job::Precision precision,
+                                                      events::Progress& progress) {
+  progress.SetPhase(events::Phase::kEvaluating);
+  std::vector<SetScores> results;
+  try {
+    for (Set& set : sets_) {
+      LRTI_ASSIGN_OR_RETURN(results.emplace_back(),
+                            RunSet(set, model, device, precision, progress));
+    }
+  } catch (const c10::OutOfMemoryError& error) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 "evaluation: the device's memory is full; set spec.data.eval crop ({})",
+                 error.what_without_backtrace());
+  } catch (const c10::Error& error) {
+    return Error(absl::StatusCode::kInternal, "evaluation: {}", error.what_without_backtrace());
+  }
+  return results;
+}
+
+absl::StatusOr<SetScores> Evaluator::RunSet(Set& set, nn::Model& model, const c10::Device& device,
+                                            job::Precision precision, events::Progress& progress) {
+  SetScores result{.name = set.config.name, .channel = set.config.channel};
+  const auto& clips = set.dataset->clips();
+  const bool first_time = set.bicubic.empty();
+  if (first_time) set.bicubic.resize(clips.size());
+  std::vector<std::vector<Score>> network, bicubic;
+  for (size_t c = 0; c < clips.size(); ++c) {
+    const data::ClipInfo& info = clips[c];
+    std::vector<at::Tensor> rows;
+    const auto window = [&](int64_t frame) {
+      return WindowOf(set.config, info, static_cast<int64_t>(c), frame, 1);
+    };
+    for (int64_t frame = 0; frame < info.frames; ++frame) {
+      LRTI_ASSIGN_OR_RETURN(const data::Sequence part, set.dataset->Load(window(frame)));
+      rows.push_back(FromPlanes(part.lr, 1, 3, part.height, part.width));
+    }
+    const at::Tensor frames = at::cat(rows, 1).to(device);
+    rows.clear();
+
+    ClipScores scores{.name = info.name, .frames = {}};
+    absl::Status status;
+    const int64_t chunk = ChunkFrames(frames.size(3), frames.size(4));
+    ForEachOutput(model, frames, chunk, precision, [&](int64_t number, const at::Tensor& output) {
+      if (!status.ok()) return;
+      auto frame = LoadFrame(*set.dataset, window(number));
+      if (!frame.ok()) {
+        status = frame.status();
+        return;
+      }
+      data::Image picture{output.size(1), output.size(2), ToPixels(output)};
+      const auto compare = [&](const data::Image& image) {
+        return Compare(image, frame->hr, set.config.channel, set.config.crop_border);
+      };
+      const bool is_sample = c == 0 && number == info.frames / 2;
+      data::Image enlarged;
+      if (first_time || is_sample) enlarged = data::BicubicUp4(frame->lr);
+      if (first_time) set.bicubic[c].push_back(compare(enlarged));
+      scores.frames.push_back({info.first_frame + number, compare(picture),
+                               set.bicubic[c][static_cast<size_t>(number)]});
+      if (is_sample) {
+        result.sample = {info.name, info.first_frame + number, std::move(enlarged),
+                         std::move(picture), std::move(frame->hr)};
+      }
+      progress.SetPhase(events::Phase::kEvaluating);  // a sign of life for each frame
+    });
+    LRTI_RETURN_IF_ERROR(status);
+    network.push_back(NetworkScores(scores));
+    bicubic.push_back(BicubicScores(scores));
+    result.clips.push_back(std::move(scores));
+  }
+  result.network = ClipMean(network);
+  result.bicubic = ClipMean(bicubic);
+  return result;
+}
+
+}  // namespace lrti::train

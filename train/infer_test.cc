@@ -1,0 +1,36 @@
+#include "train/infer.h"
+
+#include <torch/torch.h>
+
+#include "gtest/gtest.h"
+#include "nn/models/registry.h"
+
+namespace lrti::train {
+namespace {
+
+TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
+  for (const nn::RegisteredModel& registered : nn::RegisteredModels()) {
+    SCOPED_TRACE(registered.name);
+    torch::manual_seed(3);
+    const auto model = nn::MakeModel(registered.small);
+    model->to(torch::kDouble);
+    const at::Tensor frames = torch::rand({1, 11, 3, 64, 64}, torch::kDouble);
+    std::vector<at::Tensor> whole;
+    ForEachOutput(*model, frames, 100, job::Precision::kFp32,
+                  [&](int64_t, const at::Tensor& output) { whole.push_back(output.clone()); });
+    ASSERT_EQ(whole.size(), 11u);
+    for (const int64_t chunk : {1, 4, 5, 10}) {
+      int64_t next = 0;
+      ForEachOutput(*model, frames, chunk, job::Precision::kFp32,
+                    [&](int64_t frame, const at::Tensor& output) {
+                      EXPECT_EQ(frame, next++);
+                      EXPECT_LT((output - whole[static_cast<size_t>(frame)]).abs().max().item<double>(),
+                                1e-12);
+                    });
+      EXPECT_EQ(next, 11);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lrti::train

@@ -1,0 +1,340 @@
+#include "train/run.h"
+
+#include <torch/torch.h>
+
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/base/file_writer.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/config/dump.h"
+#include "common/events/heartbeat.h"
+#include "common/events/kinds.h"
+#include "common/hidden_state/memory_store.h"
+#include "data/clip_list.h"
+#include "data/dataset.h"
+#include "data/image_file.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/load_weights.h"
+#include "train/report/jsonl.h"
+#include "train/report/picture.h"
+#include "train/report/tensorboard.h"
+#include "train/results.h"
+#include "train/run_folder.h"
+#include "train/tensor/device.h"
+#include "train/trainer.h"
+
+namespace lrti::train {
+namespace {
+
+namespace kind = events::kind;
+using events::Event;
+using events::Phase;
+
+constexpr int64_t kPanelSide = 384;  // HR pixels of a sample that are shown, at most
+
+/// The middle of a picture, no side longer than kPanelSide.
+data::Image Middle(const data::Image& image) {
+  const int64_t height = std::min(image.height, kPanelSide);
+  const int64_t width = std::min(image.width, kPanelSide);
+  const int64_t top = (image.height - height) / 2, left = (image.width - width) / 2;
+  data::Image part{height, width, {}};
+  for (int64_t y = 0; y < height; ++y) {
+    const auto begin = image.pixels.begin() + 3 * ((top + y) * image.width + left);
+    part.pixels.insert(part.pixels.end(), begin, begin + 3 * width);
+  }
+  return part;
+}
+
+void ApplyNumericModes(const job::TrainConfig& config) {
+  const int64_t cores = std::thread::hardware_concurrency();
+  at::set_num_threads(static_cast<int>(config.threads > 0 ? config.threads : cores));
+  at::globalContext().setAllowTF32CuBLAS(config.tf32);
+  at::globalContext().setAllowTF32CuDNN(config.tf32);
+}
+
+/// One run from its first event to its last.
+class RunLoop {
+ public:
+  RunLoop(const job::Job& job, const RunOptions& options, events::EventSink& sink,
+          events::Progress& progress, const Clock& clock, const std::atomic<bool>& stop)
+      : job_(job),
+        spec_(job.spec),
+        options_(options),
+        sink_(sink),
+        progress_(progress),
+        clock_(clock),
+        stop_(stop),
+        store_(static_cast<uint64_t>(job.spec.cache.memory_mib) << 20) {}
+
+  absl::StatusOr<RunOutcome> Execute() {
+    LRTI_RETURN_IF_ERROR(Open());
+    LRTI_RETURN_IF_ERROR(TrainToTheEnd());
+    return Finish();
+  }
+
+ private:
+  absl::Status Open();
+  absl::Status Resume();
+  absl::Status TrainToTheEnd();
+  absl::StatusOr<RunOutcome> Finish();
+  absl::Status WithLastCheckpoint(const absl::Status& status) const;
+  absl::Status AfterStep(const StepResult& result);
+  absl::Status SaveCheckpoint();
+  absl::Status Evaluate();
+  absl::Status WriteSamples();
+  void EmitStarted();
+  void Warn(const std::string& message) {
+    sink_.Emit({{"event", kind::kWarning}, {"message", message}});
+  }
+  bool TimeIsUp() const {
+    return spec_.train.time_max > absl::ZeroDuration() &&
+           clock_.Steady() - training_since_ >= spec_.train.time_max;
+  }
+  double StepsPerSecond() const {
+    const double seconds = absl::ToDoubleSeconds(clock_.Steady() - training_since_);
+    return seconds > 0 ? static_cast<double>(trainer_->step() - first_step_) / seconds : 0;
+  }
+
+  const job::Job& job_;
+  const job::Spec& spec_;
+  const RunOptions& options_;
+  events::EventSink& sink_;
+  events::Progress& progress_;
+  const Clock& clock_;
+  const std::atomic<bool>& stop_;
+  hidden_state::MemoryStore store_;
+
+  std::optional<RunFolder> folder_;
+  std::unique_ptr<data::Dataset> dataset_;
+  std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<Trainer> trainer_;
+  std::optional<report::JsonlWriter> metrics_;
+  std::optional<report::EventFileWriter> tensorboard_;
+  std::optional<int64_t> resumed_from_;
+  int64_t first_step_ = 0;
+  int64_t saved_step_ = -1;
+  int64_t evaluated_step_ = -1;
+  int64_t recomputed_seen_ = 0;
+  absl::Duration training_since_;
+  RunOutcome outcome_;
+};
+
+absl::Status RunLoop::Open() {
+  ApplyNumericModes(spec_.train);
+  auto dataset = data::Dataset::Open(data::WithPartition(spec_.data.train),
+                                     spec_.data.train.degradation,
+                                     spec_.data.frame_cache_mib << 20);
+  if (!dataset.ok()) return Prefixed(dataset.status(), "spec.data.train");
+  dataset_ = *std::move(dataset);
+  LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
+  LRTI_ASSIGN_OR_RETURN(trainer_,
+                        Trainer::Make(spec_, *dataset_, store_, progress_, options_.device));
+
+  LRTI_ASSIGN_OR_RETURN(folder_, RunFolder::Open(options_.folder, options_.resume));
+  LRTI_RETURN_IF_ERROR(checkpoint::RemoveLeftovers(folder_->checkpoints()));
+  if (options_.resume) {
+    LRTI_RETURN_IF_ERROR(Resume());
+  } else if (!spec_.train.init_from.empty()) {
+    LRTI_RETURN_IF_ERROR(LoadWeights(spec_.train.init_from, trainer_->model()));
+  }
+  first_step_ = saved_step_ = trainer_->step();
+  LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
+  LRTI_ASSIGN_OR_RETURN(metrics_, report::JsonlWriter::Open(folder_->metrics(), trainer_->step()));
+  LRTI_ASSIGN_OR_RETURN(tensorboard_, report::EventFileWriter::Create(folder_->path(), trainer_->step(), clock_));
+  EmitStarted();
+  return absl::OkStatus();
+}
+
+absl::Status RunLoop::Resume() {
+  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
+  if (all.empty()) return absl::OkStatus();  // stopped before its first checkpoint: begins anew
+  LRTI_ASSIGN_OR_RETURN(
+      const checkpoint::Found newest,
+      checkpoint::FindNewest(folder_->checkpoints(),
+                             [this](const std::string& path, const absl::Status& error) {
+                               Warn(fmt::format("{}: {}; an older checkpoint is taken", path,
+                                                Message(error)));
+                             }));
+  if (const absl::Status status = trainer_->Restore(newest.snapshot); !status.ok()) {
+    return Prefixed(status, newest.path);
+  }
+  resumed_from_ = newest.snapshot.step;
+  return absl::OkStatus();
+}
+
+void RunLoop::EmitStarted() {
+  const Procedure procedure = MakeProcedure(spec_.strategy, trainer_->model().Context());
+  Event event = {{"event", kind::kStarted},
+                 {"name", job_.metadata.name},
+                 {"run_dir", folder_->path()},
+                 {"model", std::visit([](const auto& m) { return std::string(m.kType); }, spec_.model)},
+                 {"strategy", procedure.name},
+                 {"device", DeviceName(options_.device)},
+                 {"parameters", trainer_->parameters()},
+                 {"iterations", spec_.train.iterations}};
+  if (resumed_from_) event["resumed_from"] = *resumed_from_;
+  event["step"] = trainer_->step();
+  sink_.Emit(event);
+}
+
+absl::Status RunLoop::TrainToTheEnd() {
+  training_since_ = clock_.Steady();
+  outcome_.reason = "iterations";
+  while (trainer_->step() < spec_.train.iterations) {
+    if (stop_) {
+      outcome_.reason = "stopped";
+      break;
+    }
+    if (TimeIsUp()) {
+      outcome_.reason = "time_max";
+      break;
+    }
+    const auto result = trainer_->Step();
+    if (!result.ok()) return WithLastCheckpoint(result.status());
+    LRTI_RETURN_IF_ERROR(AfterStep(*result));
+  }
+  outcome_.training_time = clock_.Steady() - training_since_;
+  return absl::OkStatus();
+}
+
+/// Says where the run could go on from.
+absl::Status RunLoop::WithLastCheckpoint(const absl::Status& status) const {
+  const auto all = checkpoint::ListCheckpoints(folder_->checkpoints());
+  if (!all.ok() || all->empty()) return status;
+  return absl::Status(status.code(), fmt::format("{}; the newest checkpoint is {}", Message(status),
+                                                 all->back().path));
+}
+
+absl::Status RunLoop::AfterStep(const StepResult& result) {
+  const int64_t memory = MemoryBytes(options_.device);
+  progress_.SetMemoryBytes(static_cast<uint64_t>(memory));
+  const double rate = StepsPerSecond();
+  const auto left = static_cast<double>(spec_.train.iterations - result.step);
+  Event event = {{"event", kind::kStep},
+                 {"step", result.step},
+                 {"loss", result.loss},
+                 {"psnr", result.psnr},
+                 {"lr", result.learning_rate},
+                 {"grad_norm", result.gradient_norm},
+                 {"steps_per_second", rate},
+                 {"eta_s", rate > 0 ? left / rate : 0},
+                 {"memory_bytes", memory},
+                 {"recomputed_states", result.recomputed_states}};
+  sink_.Emit(event);
+  if (result.recomputed_states > recomputed_seen_) {
+    if (recomputed_seen_ == 0) {
+      Warn(fmt::format("step {}: a hidden state was missing or too old and was recomputed; "
+                       "recomputed_states counts them",
+                       result.step));
+    }
+    recomputed_seen_ = result.recomputed_states;
+  }
+  if (result.step % spec_.train.log_every == 0 || result.step == spec_.train.iterations) {
+    event.erase("event");
+    LRTI_RETURN_IF_ERROR(metrics_->Write(event));
+    for (const char* name : {"loss", "psnr", "lr", "grad_norm", "steps_per_second"}) {
+      LRTI_RETURN_IF_ERROR(tensorboard_->Scalar(std::string("train/") + name,
+                                                   event[name].get<double>(),
+                                                result.step));
+    }
+  }
+  const auto due = [&](int64_t every) { return every > 0 && result.step % every == 0; };
+  if (due(spec_.train.checkpoint_every)) LRTI_RETURN_IF_ERROR(SaveCheckpoint());
+  if (due(spec_.train.eval_every)) LRTI_RETURN_IF_ERROR(Evaluate());
+  return absl::OkStatus();
+}
+
+absl::Status RunLoop::SaveCheckpoint() {
+  if (saved_step_ == trainer_->step() && saved_step_ != 0) return absl::OkStatus();
+  events::EnterPhase(progress_, sink_, Phase::kCheckpointing);
+  const absl::Duration begin = clock_.Steady();
+  checkpoint::Snapshot snapshot = trainer_->Save();
+  snapshot.config = config::Dump(job_);
+  LRTI_ASSIGN_OR_RETURN(const checkpoint::Info written,
+                        checkpoint::WriteCheckpoint(folder_->checkpoints(), snapshot));
+  LRTI_RETURN_IF_ERROR(
+      checkpoint::Prune(folder_->checkpoints(), spec_.train.checkpoints_keep));
+  saved_step_ = trainer_->step();
+  sink_.Emit({{"event", kind::kCheckpoint},
+              {"step", saved_step_},
+              {"path", written.path},
+              {"bytes", written.bytes},
+              {"seconds", absl::ToDoubleSeconds(clock_.Steady() - begin)}});
+  return absl::OkStatus();
+}
+
+absl::Status RunLoop::Evaluate() {
+  if (evaluator_->empty() || evaluated_step_ == trainer_->step()) return absl::OkStatus();
+  events::EnterPhase(progress_, sink_, Phase::kEvaluating);
+  if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
+  auto scores = evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_);
+  if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
+  LRTI_RETURN_IF_ERROR(scores.status());
+  outcome_.scores = *std::move(scores);
+  evaluated_step_ = trainer_->step();
+  for (const SetScores& set : outcome_.scores) {
+    sink_.Emit({{"event", kind::kEval},
+                {"step", evaluated_step_},
+                {"set", set.name},
+                {"psnr", set.network.psnr},
+                {"ssim", set.network.ssim},
+                {"bicubic_psnr", set.bicubic.psnr},
+                {"bicubic_ssim", set.bicubic.ssim}});
+    LRTI_RETURN_IF_ERROR(tensorboard_->Scalar("eval/" + set.name + "/psnr", set.network.psnr,
+                                                 evaluated_step_));
+    LRTI_RETURN_IF_ERROR(tensorboard_->Scalar("eval/" + set.name + "/ssim", set.network.ssim,
+                                                 evaluated_step_));
+  }
+  LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->results(),
+                                       ResultsJson(outcome_.scores, evaluated_step_).dump(2) + "\n"));
+  return WriteSamples();
+}
+
+absl::Status RunLoop::WriteSamples() {
+  for (const SetScores& set : outcome_.scores) {
+    const data::Image picture =
+        report::SideBySide({{"bicubic", Middle(set.sample.bicubic)},
+                    {fmt::format("step {}", evaluated_step_), Middle(set.sample.network)},
+                    {"ground truth", Middle(set.sample.target)}});
+    const std::string path = fmt::format("{}/{}-step{:08}-{}-{:08}.png", folder_->samples(), set.name,
+                                         evaluated_step_, set.sample.clip, set.sample.frame);
+    LRTI_RETURN_IF_ERROR(data::WritePng(path, picture));
+    if (outcome_.picture.empty() || set.name == outcome_.scores.front().name) outcome_.picture = path;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RunOutcome> RunLoop::Finish() {
+  LRTI_RETURN_IF_ERROR(SaveCheckpoint());
+  if (outcome_.reason != "stopped") LRTI_RETURN_IF_ERROR(Evaluate());
+  progress_.SetPhase(Phase::kFinishing);
+  outcome_.folder = folder_->path();
+  outcome_.step = trainer_->step();
+  outcome_.peak_memory_bytes = PeakMemoryBytes(options_.device);
+  sink_.Emit({{"event", kind::kFinished},
+              {"step", outcome_.step},
+              {"reason", outcome_.reason},
+              {"run_dir", outcome_.folder}});
+  return outcome_;
+}
+
+}  // namespace
+
+absl::StatusOr<RunOutcome> Run(const job::Job& job, const RunOptions& options,
+                               events::EventSink& sink, events::Progress& progress,
+                               const Clock& clock, const std::atomic<bool>& stop) {
+  const events::Heartbeat heartbeat(progress, sink);
+  auto outcome = RunLoop(job, options, sink, progress, clock, stop).Execute();
+  if (!outcome.ok()) {
+    sink.Emit({{"event", kind::kFailed},
+               {"code", absl::StatusCodeToString(outcome.status().code())},
+               {"message", Message(outcome.status())},
+               {"step", progress.Read().step}});
+  }
+  return outcome;
+}
+
+}  // namespace lrti::train

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "data/dataset.h"
+#include "data/prefetch.h"
+#include "train/strategies/clip_plan.h"
+
+namespace lrti::train {
+
+/// Frames of a sequence, or of the part of it that a clip needs.
+struct LoadedFrames {
+  std::shared_ptr<const data::Sequence> frames;
+  int64_t first = 0;  // number, in the sequence, of the first frame that is there
+};
+
+/// Reads what the plan asks for, ahead of its use.
+///
+/// Scope kSequence reads each sequence once and cuts all its clips from memory. Scope kEpoch reads a
+/// sequence for the long pass and lets it go, then reads for each clip only its own frames.
+/// The data set and the plan must outlive it.
+class SequenceLoader {
+ public:
+  struct Options {
+    int64_t threads = 1;
+    int64_t ahead = 2;
+    int64_t first_step = 0;  // of the run, where it resumes
+    /// Scope kEpoch: the first epoch whose sequences will be asked for.
+    int64_t first_refresh = 0;
+  };
+
+  SequenceLoader(const data::Dataset& dataset, const ClipPlan& plan, const Options& options);
+
+  /// The next sequence, in the plan's order.
+  absl::StatusOr<LoadedFrames> NextSequence();
+
+  /// Scope kEpoch: the frames of all clips of the next step, in the plan's order.
+  absl::StatusOr<std::vector<LoadedFrames>> NextClips();
+
+  /// A whole sequence once more, to recompute its states.
+  absl::StatusOr<LoadedFrames> Reload(int64_t sequence) const;
+
+ private:
+  absl::StatusOr<LoadedFrames> LoadClip(const PlannedClip& clip) const;
+
+  const data::Dataset& dataset_;
+  const ClipPlan& plan_;
+  std::unique_ptr<data::Prefetcher<LoadedFrames>> sequences_;
+  std::unique_ptr<data::Prefetcher<std::vector<LoadedFrames>>> clips_;
+};
+
+}  // namespace lrti::train

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace lrti::train {
+
+/// `auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:N`.
+/// Errors: InvalidArgument for other text; Unavailable for a GPU that is not there.
+absl::StatusOr<c10::Device> ParseDevice(const std::string& text);
+
+/// Most memory taken so far: on a GPU what tensors took there since the last reset, on the CPU the
+/// process's resident set since its start.
+int64_t PeakMemoryBytes(const c10::Device& device);
+
+/// Memory taken now, likewise.
+int64_t MemoryBytes(const c10::Device& device);
+
+/// "NVIDIA H200", or the processor's name.
+std::string DeviceName(const c10::Device& device);
+
+}  // namespace lrti::train

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/events/progress.h"
+#include "common/hidden_state/store.h"
+#include "common/job/job.h"
+#include "data/dataset.h"
+#include "nn/models/model.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/optim/ema.h"
+#include "train/optim/optimizer.h"
+#include "train/sequence_loader.h"
+#include "train/sequence_states.h"
+#include "train/strategies/clip_plan.h"
+
+namespace lrti::train {
+
+/// What one update did.
+struct StepResult {
+  int64_t step = 0;  // updates done so far, this one included
+  double loss = 0;
+  double psnr = 0;  // of the training clips, RGB, dB
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  int64_t recomputed_states = 0;  // so far
+};
+
+/// The step loop of truncated training: refresh states, train on clips, update weights.
+///
+/// A run is a function of (spec, data): on the CPU with a fixed number of threads the same to the
+/// bit, also when it is cut by a checkpoint. Not thread-safe.
+///
+/// LibTorch's exceptions become a Status in Step, and nowhere else.
+class Trainer {
+ public:
+  /// Makes network, optimiser and plan. Errors: InvalidArgument for data that does not fit the
+  /// spec. `dataset`, `store` and `progress` must outlive the trainer.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Make(const job::Spec& spec,
+                                                       const data::Dataset& dataset,
+                                                       hidden_state::Store& store,
+                                                       events::Progress& progress,
+                                                       const c10::Device& device);
+
+  /// Goes on from a snapshot. Call before the first Step.
+  /// Errors: InvalidArgument for a snapshot of another network, naming what differs.
+  absl::Status Restore(const checkpoint::Snapshot& snapshot);
+
+  /// One update. Errors: those of the data; ResourceExhausted when memory runs out; Internal for
+  /// a loss that is not a number (weights are then as before the step) and for LibTorch's errors.
+  absl::StatusOr<StepResult> Step();
+
+  /// All that Restore needs; tensors are copied.
+  checkpoint::Snapshot Save() const;
+
+  /// Updates done so far.
+  int64_t step() const { return step_; }
+
+  nn::Model& model() { return *model_; }
+  Ema* ema() { return ema_ ? &*ema_ : nullptr; }
+  int64_t parameters() const;
+
+ private:
+  struct Group;
+
+  Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
+          events::Progress& progress, const c10::Device& device, ClipPlan plan,
+          std::shared_ptr<nn::Model> model);
+
+  void OpenStates();
+  absl::StatusOr<StepResult> DoStep();
+  absl::Status StartRefresh(int64_t refresh);
+  absl::Status LoadSequences(int64_t refresh);
+  absl::Status LongPass(const std::vector<int64_t>& sequences,
+                        const std::vector<LoadedFrames>& loaded);
+  absl::Status Recompute(int64_t sequence);
+  absl::StatusOr<std::vector<Group>> LoadClips();
+  absl::StatusOr<nn::Clip> MakeClip(const Group& group);
+  nn::Flows FlowsOf(const Group& group, const nn::Clip& clip);
+  const nn::Flows& SequenceFlows(int64_t sequence);
+  absl::StatusOr<std::pair<double, double>> Backward(const Group& group, double weight);
+  int64_t MicroBatch() const;
+
+  const job::Spec spec_;
+  const data::Dataset& dataset_;
+  hidden_state::Store& store_;
+  events::Progress& progress_;
+  const c10::Device device_;
+  const ClipPlan plan_;
+  const std::shared_ptr<nn::Model> model_;
+  Optimizer optimizer_;
+  std::optional<Ema> ema_;
+  std::optional<SequenceStates> states_;
+  std::unique_ptr<SequenceLoader> loader_;
+
+  int64_t step_ = 0;
+  uint64_t lineage_ = 0;
+  int64_t refresh_ = -1;
+  std::map<int64_t, LoadedFrames> sequences_;  // of this refresh, scope kSequence
+  std::map<int64_t, nn::Flows> flows_;         // of those, while the flow net is frozen
+};
+
+}  // namespace lrti::train

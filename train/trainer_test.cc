@@ -1,0 +1,255 @@
+#include "train/trainer.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <limits>
+
+#include "common/base/clock.h"
+#include "common/hidden_state/faulty_store.h"
+#include "common/hidden_state/memory_store.h"
+#include "gtest/gtest.h"
+#include "nn/losses/charbonnier.h"
+#include "train/synthetic_clip.h"
+#include "train/tensor/frames.h"
+
+namespace lrti::train {
+namespace {
+
+const job::TbStrategy kTb = {.clip_frames = 4, .sequence_frames = 10, .clips_per_sequence = 3};
+const job::PiStrategy kPi = {.clip_frames = 4, .repeats = 5};
+
+/// A trainer with all that it stands on.
+struct Bench {
+  explicit Bench(job::Spec spec_in, hidden_state::Store* store_in = nullptr)
+      : spec(std::move(spec_in)) {
+    dataset = data::Dataset::Open(spec.data.train.source, spec.data.train.degradation,
+                                  int64_t{64} << 20)
+                  .value();
+    trainer = Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU).value();
+  }
+
+  StepResult Steps(int count) {
+    StepResult last;
+    for (int i = 0; i < count; ++i) last = trainer->Step().value();
+    return last;
+  }
+
+  job::Spec spec;
+  SystemClock clock;
+  events::Progress progress{clock};
+  hidden_state::MemoryStore store{uint64_t{64} << 20};
+  std::unique_ptr<data::Dataset> dataset;
+  std::unique_ptr<Trainer> trainer;
+};
+
+bool SameWeights(Bench& one, Bench& two) {
+  const auto a = one.trainer->model().parameters(), b = two.trainer->model().parameters();
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].equal(b[i])) return false;
+  }
+  return a.size() == b.size();
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { clip_ = WriteSyntheticClip("trainer", 24, 96, 128); }
+  static job::Spec Spec(const job::StrategyConfig& strategy) { return TinySpec(strategy, clip_); }
+
+  static inline std::string clip_;
+};
+
+TEST_F(TrainerTest, WithoutACutTbEqualsPlainToTheBit) {
+  Bench plain(Spec(job::PlainStrategy{.clip_frames = 6}));
+  Bench tb(Spec(job::TbStrategy{.clip_frames = 6, .sequence_frames = 6, .clips_per_sequence = 1,
+                                .start = job::StartPolicy::kFull}));
+  plain.Steps(4);
+  tb.Steps(4);
+  EXPECT_TRUE(SameWeights(plain, tb));
+}
+
+TEST_F(TrainerTest, WithFreshWeightsAClipsLossIsThatOfTheLongPass) {
+  for (const auto policy : {job::StartPolicy::kInterior, job::StartPolicy::kFull}) {
+    job::TbStrategy strategy = kTb;
+    strategy.start = policy;
+    job::Spec spec = Spec(strategy);
+    spec.optimizer.lr = 0;  // weights stay as they are: no state is stale
+    spec.train.global_batch = 1;
+    Bench bench(spec);
+    const ClipPlan plan = ClipPlan::Make(MakeProcedure(spec.strategy, 1), spec.data.train,
+                                         bench.dataset->clips(), 1, spec.train.seed)
+                              .value();
+    for (int64_t step = 0; step < 12; ++step) {
+      const PlannedClip clip = plan.Step(step).front();
+      const data::Sequence sequence = bench.dataset->Load(plan.SequenceCut(clip.sequence)).value();
+      const int64_t frames = sequence.cut.frames;
+      const torch::NoGradGuard no_grad;
+      const at::Tensor output = bench.trainer->model().Forward(
+          {.frames = FromPlanes(sequence.lr, frames, 3, sequence.height, sequence.width)}, {});
+      const at::Tensor target =
+          FromPlanes(sequence.hr, frames, 3, 4 * sequence.height, 4 * sequence.width);
+      const double whole =
+          nn::Charbonnier(output.narrow(1, clip.start, 4), target.narrow(1, clip.start, 4), 1e-12)
+              .item<double>();
+      EXPECT_NEAR(bench.Steps(1).loss, whole, 1e-6) << step;
+    }
+  }
+}
+
+struct ResumeCase {
+  std::string name;
+  job::StrategyConfig strategy;
+  job::StateDtype dtype = job::StateDtype::kFp32;
+};
+
+class TrainerResume : public TrainerTest, public testing::WithParamInterface<ResumeCase> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    All, TrainerResume,
+    testing::Values(ResumeCase{"plain", job::PlainStrategy{.clip_frames = 5}},
+                    ResumeCase{"random", job::PlainStrategy{.clip_frames = 5,
+                                                            .initial_state =
+                                                                job::InitialState::kRandom}},
+                    ResumeCase{"tb", kTb}, ResumeCase{"tb_bf16", kTb, job::StateDtype::kBf16},
+                    ResumeCase{"tb_fp16", kTb, job::StateDtype::kFp16}, ResumeCase{"pi", kPi}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(TrainerResume, AtAnyStepGoesOnAsIfItHadNeverStopped) {
+  job::Spec spec = Spec(GetParam().strategy);
+  spec.cache.dtype = GetParam().dtype;
+  Bench unbroken(spec);
+  unbroken.Steps(8);
+  for (const int cut : {1, 2, 3, 5}) {
+    Bench before(spec), after(spec);
+    before.Steps(cut);
+    ASSERT_TRUE(after.trainer->Restore(before.trainer->Save()).ok());
+    const StepResult last = after.Steps(8 - cut);
+    EXPECT_TRUE(SameWeights(unbroken, after)) << "cut after step " << cut;
+    EXPECT_EQ(last.recomputed_states, 0);
+  }
+}
+
+TEST_F(TrainerTest, WithoutSavedStatesAResumedRunRecomputesThem) {
+  job::Spec spec = Spec(kTb);
+  spec.train.checkpoint_states = false;
+  Bench before(spec), after(spec);
+  before.Steps(2);
+  ASSERT_TRUE(after.trainer->Restore(before.trainer->Save()).ok());
+  EXPECT_GT(after.Steps(1).recomputed_states, 0);
+}
+
+TEST_F(TrainerTest, SameSeedSameRunOtherSeedOtherRun) {
+  Bench one(Spec(kTb)), same(Spec(kTb));
+  job::Spec spec = Spec(kTb);
+  spec.train.seed = 2;
+  Bench other(spec);
+  one.Steps(3);
+  same.Steps(3);
+  other.Steps(3);
+  EXPECT_TRUE(SameWeights(one, same));
+  EXPECT_FALSE(SameWeights(one, other));
+}
+
+TEST_F(TrainerTest, ALostStateIsRecomputedCountedAndChangesNothing) {
+  job::TbStrategy strategy = kTb;
+  strategy.clips_per_sequence = 1;  // states are used at the step they were made at
+  Bench healthy(Spec(strategy));
+  hidden_state::MemoryStore inner(uint64_t{64} << 20);
+  hidden_state::FaultyStore lossy(inner, [](const hidden_state::StateKey&) { return true; });
+  Bench faulty(Spec(strategy), &lossy);
+
+  healthy.Steps(3);
+  EXPECT_GT(faulty.Steps(3).recomputed_states, 0);
+
+  EXPECT_TRUE(SameWeights(healthy, faulty));
+}
+
+TEST_F(TrainerTest, AStaleStateIsRecomputed) {
+  job::Spec spec = Spec(kTb);
+  spec.cache.staleness_steps_max = 0;
+  Bench bench(spec);
+  EXPECT_EQ(bench.Steps(1).recomputed_states, 0);
+  EXPECT_GT(bench.Steps(1).recomputed_states, 0);
+}
+
+TEST_F(TrainerTest, KeepsOnlyTheStatesOfPlannedCuts) {
+  Bench bench(Spec(kTb));
+  for (int step = 0; step < 7; ++step) {
+    bench.Steps(1);
+    // 2 sequences x 3 clips x (one state of each of two branches); fewer where cuts coincide.
+    EXPECT_LE(bench.store.GetStats().entries, 2u * 3 * 2);
+    EXPECT_GE(bench.store.GetStats().entries, 2u * 2);
+  }
+}
+
+TEST_F(TrainerTest, SmallMicroBatchesAddUpToTheGlobalBatch) {
+  job::Spec spec = Spec(kTb);
+  Bench whole(spec);
+  spec.train.micro_batch = 1;
+  Bench parts(spec);
+  const StepResult a = whole.Steps(1), b = parts.Steps(1);
+  EXPECT_NEAR(a.loss, b.loss, 1e-6);
+  EXPECT_NEAR(a.gradient_norm, b.gradient_norm, 1e-4 * a.gradient_norm);
+}
+
+TEST_F(TrainerTest, TheLossFalls) {
+  for (const job::StrategyConfig& strategy :
+       {job::StrategyConfig(job::PlainStrategy{.clip_frames = 4}), job::StrategyConfig(kTb),
+        job::StrategyConfig(kPi)}) {
+    Bench bench(Spec(strategy));
+    double first = 0, last = 0;
+    for (int i = 0; i < 40; ++i) {
+      const double loss = bench.Steps(1).loss;
+      if (i < 5) first += loss;
+      if (i >= 35) last += loss;
+    }
+    EXPECT_LT(last, 0.9 * first);
+  }
+}
+
+TEST_F(TrainerTest, ANumberThatIsNoneStopsBeforeAnyWeightChanges) {
+  Bench bench(Spec(kTb));
+  bench.Steps(1);
+  std::vector<at::Tensor> weights = bench.trainer->model().parameters();
+  {
+    const torch::NoGradGuard no_grad;
+    weights.back().fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  const at::Tensor before = weights.front().clone();
+
+  const absl::Status status = bench.trainer->Step().status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_NE(std::string(status.message()).find("step 2: the loss is nan"), std::string::npos)
+      << status;
+  EXPECT_TRUE(weights.front().equal(before));
+}
+
+TEST_F(TrainerTest, TheFlowNetIsFrozenFirstAndTrainedThen) {
+  job::Spec spec = Spec(kTb);
+  std::get<job::BasicVsrOptions>(spec.model).flow = job::Flow::kSpynet;
+  spec.optimizer.flow_freeze_steps = 2;
+  Bench bench(spec);
+  const auto flow_weight = [&] {
+    return bench.trainer->model().named_parameters()["spynet.basic_module.0.basic_module.0.weight"];
+  };
+  const at::Tensor start = flow_weight().detach().clone();
+  bench.Steps(2);
+  EXPECT_TRUE(flow_weight().equal(start));
+  bench.Steps(1);
+  EXPECT_FALSE(flow_weight().equal(start));
+}
+
+TEST_F(TrainerTest, ASnapshotOfAnotherNetworkIsRefusedByName) {
+  job::Spec spec = Spec(kTb);
+  Bench one(spec);
+  std::get<job::BasicVsrOptions>(spec.model).blocks = 2;
+  Bench other(spec);
+  const absl::Status status = other.trainer->Restore(one.trainer->Save());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(status.message()).find("main.2.1.conv1.weight"), std::string::npos)
+      << status;
+}
+
+}  // namespace
+}  // namespace lrti::train
