@@ -88,7 +88,9 @@ absl::StatusOr<LibavPtr<AVCodecContext>> OpenPngEncoder(const Image& image) {
   codec->pix_fmt = AV_PIX_FMT_RGB24;
   codec->time_base = AVRational{1, 25};
   codec->thread_count = 1;
-  av_opt_set(codec->priv_data, "pred", "mixed", 0);
+  // Quick: the default level, 6, makes the file 4 % smaller and takes far longer.
+  codec->compression_level = 3;
+  av_opt_set(codec->priv_data, "pred", "up", 0);
   const int opened = avcodec_open2(codec.get(), encoder, nullptr);
   if (opened < 0) return Error(absl::StatusCode::kInternal, "PNG encoder: {}", LibavError(opened));
   return codec;

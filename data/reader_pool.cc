@@ -1,5 +1,6 @@
 #include "data/reader_pool.h"
 
+#include <iterator>
 #include <utility>
 
 #include "common/base/status.h"
@@ -14,19 +15,10 @@ absl::StatusOr<Image> Reader::Read(int64_t number) {
 absl::StatusOr<Reader> ReaderPool::Take(const VideoSource& source, int64_t frame) {
   {
     MutexLock lock(mutex_);
-    auto best = idle_.end();
-    const auto is_better = [&](const Reader& reader) {
-      if (best == idle_.end()) return true;
-      const bool reaches = reader.next_frame <= frame;
-      const bool best_reaches = best->next_frame <= frame;
-      return reaches && (!best_reaches || reader.next_frame > best->next_frame);
-    };
-    for (auto reader = idle_.begin(); reader != idle_.end(); ++reader) {
-      if (reader->source == &source && is_better(*reader)) best = reader;
-    }
-    if (best != idle_.end()) {
-      Reader taken = std::move(*best);
-      idle_.erase(best);
+    const auto nearest = Nearest(source, frame);
+    if (nearest != idle_.end()) {
+      Reader taken = std::move(*nearest);
+      idle_.erase(nearest);
       return taken;
     }
   }
@@ -36,8 +28,21 @@ absl::StatusOr<Reader> ReaderPool::Take(const VideoSource& source, int64_t frame
   return opened;
 }
 
+ReaderPool::Readers::iterator ReaderPool::Nearest(const VideoSource& source, int64_t frame) {
+  auto best = idle_.end();
+  for (auto reader = idle_.begin(); reader != idle_.end(); ++reader) {
+    if (reader->source != &source) continue;
+    // One that stands beyond the frame must seek: better than opening anew, worse than any other.
+    const bool reaches = reader->next_frame <= frame;
+    const bool best_reaches = best != idle_.end() && best->next_frame <= frame;
+    const bool is_nearer = !best_reaches || reader->next_frame > best->next_frame;
+    if (best == idle_.end() || (reaches && is_nearer)) best = reader;
+  }
+  return best;
+}
+
 void ReaderPool::Return(Reader reader) {
-  std::list<Reader> closed;  // outlives the lock: closing a file takes time
+  Readers closed;  // outlives the lock: closing a file takes time
   MutexLock lock(mutex_);
   idle_.push_front(std::move(reader));
   if (idle_.size() > idle_max_) closed.splice(closed.begin(), idle_, std::prev(idle_.end()));

@@ -37,9 +37,15 @@ class ReaderPool {
   size_t idle() const;
 
  private:
+  using Readers = std::list<Reader>;
+
+  /// The idle reader of `source` that reaches `frame` soonest; end() for none.
+  Readers::iterator Nearest(const VideoSource& source, int64_t frame)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t idle_max_;
   mutable Mutex mutex_;
-  std::list<Reader> idle_ ABSL_GUARDED_BY(mutex_);  // latest use first
+  Readers idle_ ABSL_GUARDED_BY(mutex_);  // latest use first
 };
 
 }  // namespace lrti::data

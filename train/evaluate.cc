@@ -2,11 +2,13 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/status.h"
 #include "data/resize.h"
 #include "train/infer.h"
+#include "train/metrics/ssim.h"
 #include "train/tensor/frames.h"
 
 namespace lrti::train {
@@ -32,6 +34,21 @@ data::Image Interleaved(const std::vector<uint8_t>& planes, int64_t height, int6
     for (size_t c = 0; c < 3; ++c) image.pixels[3 * i + c] = planes[c * plane + i];
   }
   return image;
+}
+
+absl::Status CheckSize(const job::EvalData& config, const data::Dataset& dataset) {
+  for (size_t i = 0; i < dataset.clips().size(); ++i) {
+    const data::ClipInfo& clip = dataset.clips()[i];
+    const data::Cut window = WindowOf(config, clip, static_cast<int64_t>(i), 0, 1);
+    const int64_t side = 4 * std::min(window.height, window.width) - 2 * config.crop_border;
+    if (side < kSsimWindow) {
+      return InvalidArgument(
+          "spec.data.eval '{}': {} leaves {} pixels to compare, and SSIM needs {}; raise crop or "
+          "lower crop_border",
+          config.name, clip.name, std::max<int64_t>(side, 0), kSsimWindow);
+    }
+  }
+  return absl::OkStatus();
 }
 
 struct Frame {
@@ -64,6 +81,7 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Open(const job::DataConfig
   for (const job::EvalData& eval : config.eval) {
     auto dataset = data::Dataset::Open(eval.source, eval.degradation, cache_bytes);
     if (!dataset.ok()) return Prefixed(dataset.status(), "spec.data.eval '" + eval.name + "'");
+    LRTI_RETURN_IF_ERROR(CheckSize(eval, **dataset));
     evaluator->sets_.push_back({eval, *std::move(dataset), {}});
   }
   return evaluator;

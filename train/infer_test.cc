@@ -14,12 +14,12 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
     torch::manual_seed(3);
     const auto model = nn::MakeModel(registered.small);
     model->to(torch::kDouble);
-    const at::Tensor frames = torch::rand({1, 11, 3, 64, 64}, torch::kDouble);
+    const at::Tensor frames = torch::rand({1, 7, 3, 32, 32}, torch::kDouble);
     std::vector<at::Tensor> whole;
     ForEachOutput(*model, frames, 100, job::Precision::kFp32,
                   [&](int64_t, const at::Tensor& output) { whole.push_back(output.clone()); });
-    ASSERT_EQ(whole.size(), 11u);
-    for (const int64_t chunk : {1, 4, 5, 10}) {
+    ASSERT_EQ(whole.size(), 7u);
+    for (const int64_t chunk : {1, 3, 6}) {
       int64_t next = 0;
       ForEachOutput(*model, frames, chunk, job::Precision::kFp32,
                     [&](int64_t frame, const at::Tensor& output) {
@@ -27,7 +27,7 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
                       EXPECT_LT((output - whole[static_cast<size_t>(frame)]).abs().max().item<double>(),
                                 1e-12);
                     });
-      EXPECT_EQ(next, 11);
+      EXPECT_EQ(next, 7);
     }
   }
 }

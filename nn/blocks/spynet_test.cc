@@ -19,8 +19,9 @@ using golden::Summary;
 Summary FlowSummary(int64_t height, int64_t width, at::ScalarType type) {
   const torch::NoGradGuard no_grad;
   Spynet spynet;
-  golden::SetWeights(spynet, "spynet.");
-  spynet.to(type);
+  spynet.to(type);  // first: weights set in fp32 would stay rounded
+  golden::SetWeights(spynet);
+  golden::SetImageStatistics(spynet);
   const at::Tensor frames = golden::Frames(2, height, width).to(type);
   return Summary(spynet.Forward(frames.select(1, 0), frames.select(1, 1)));
 }

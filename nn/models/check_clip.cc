@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <array>
+
 namespace lrti::nn {
 namespace {
 
@@ -17,8 +19,9 @@ void CheckFrames(const Clip& clip) {
 void CheckFlow(const char* name, const at::Tensor& flow, const at::Tensor& frames) {
   TORCH_CHECK(flow.defined(), "clip: the ", name,
               " flow is missing; pass EstimateFlows(frames) of all frames, context included");
-  const at::IntArrayRef expected = {frames.size(0), frames.size(1) - 1, 2, frames.size(3),
-                                    frames.size(4)};
+  const std::array<int64_t, 5> shape = {frames.size(0), frames.size(1) - 1, 2, frames.size(3),
+                                        frames.size(4)};
+  const at::IntArrayRef expected = shape;
   TORCH_CHECK(flow.sizes() == expected, "clip: expected ", name, " flow ", expected, ", got ",
               flow.sizes());
 }
@@ -35,8 +38,9 @@ void CheckFlows(const Clip& clip, bool needs_flow) {
 
 void CheckState(const StateSpec& spec, const at::Tensor& state, const at::Tensor& frames) {
   const int64_t scale = spec.grid == Grid::kHr ? 4 : 1;
-  const at::IntArrayRef expected = {frames.size(0), spec.channels, scale * frames.size(3),
-                                    scale * frames.size(4)};
+  const std::array<int64_t, 4> shape = {frames.size(0), spec.channels, scale * frames.size(3),
+                                        scale * frames.size(4)};
+  const at::IntArrayRef expected = shape;
   TORCH_CHECK(state.defined() && state.sizes() == expected, "clip: expected boundary states ",
               expected, " for branch ", spec.branch, ", got ",
               state.defined() ? state.sizes() : at::IntArrayRef());

@@ -155,20 +155,21 @@ TEST_P(ModelContract, PropagateTapsTheStatesOfForward) {
 
 TEST_P(ModelContract, WithinReachFlowsAndStatesAreThoseOfTheWhole) {
   const torch::NoGradGuard no_grad;
-  const Clip whole = Whole(Video(1, kFrames));
+  constexpr int64_t kLength = 4;
+  const Clip whole = Whole(Video(1, kLength));
   States states;
-  model_->Propagate(whole, Recorder(states, *model_, kFrames));
-  for (int64_t begin = 0; begin <= kFrames; ++begin) {
-    for (int64_t end = 0; end <= kFrames; ++end) {
+  model_->Propagate(whole, Recorder(states, *model_, kLength));
+  for (int64_t begin = 0; begin <= kLength; ++begin) {
+    for (int64_t end = 0; end <= kLength; ++end) {
       SCOPED_TRACE(testing::Message() << "forward to " << end << ", backward to " << begin);
       const Reach reach{.forward_end = end, .backward_begin = begin};
       Clip clip = whole;
       clip.flows = model_->EstimateFlows(whole.frames, reach);
       States within;
-      model_->Propagate(clip, reach, Recorder(within, *model_, kFrames));
+      model_->Propagate(clip, reach, Recorder(within, *model_, kLength));
       for (size_t branch = 0; branch < states.size(); ++branch) {
         const bool forward = model_->States()[branch].direction == Direction::kForward;
-        for (int64_t frame = forward ? 0 : begin; frame < (forward ? end : kFrames); ++frame) {
+        for (int64_t frame = forward ? 0 : begin; frame < (forward ? end : kLength); ++frame) {
           const auto place = static_cast<size_t>(frame);
           ASSERT_TRUE(within[branch][place].defined());
           EXPECT_LT(Distance(within[branch][place], states[branch][place]), 1e-12);

@@ -2,11 +2,13 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lrti::golden {
 
@@ -60,6 +62,18 @@ inline void SetWeights(torch::nn::Module& module, const std::string& prefix = ""
   const torch::NoGradGuard no_grad;
   for (auto& parameter : module.named_parameters()) {
     parameter.value().copy_(Weight(prefix + parameter.key(), parameter.value().sizes()));
+  }
+}
+
+/// Gives SPyNet's image statistics their decimal values in the module's own type: in fp64 the
+/// numbers below were made so, while checkpoints, and so our buffers, hold them rounded to fp32.
+inline void SetImageStatistics(torch::nn::Module& module) {
+  for (auto& buffer : module.named_buffers()) {
+    const auto set = [&](const std::vector<double>& values) {
+      buffer.value().copy_(at::tensor(values, at::kDouble).view({1, 3, 1, 1}));
+    };
+    if (buffer.key().ends_with("mean")) set({0.485, 0.456, 0.406});
+    if (buffer.key().ends_with("std")) set({0.229, 0.224, 0.225});
   }
 }
 

@@ -234,7 +234,8 @@ TEST(ListCheckpoints, OrdersByStepAndIgnoresOtherNames) {
     ASSERT_TRUE(MakeFolders(root / name).ok());
   }
   std::vector<int64_t> steps;
-  for (const Entry& entry : ListCheckpoints(root.path()).value()) steps.push_back(entry.step);
+  const std::vector<Entry> entries = ListCheckpoints(root.path()).value();
+  for (const Entry& entry : entries) steps.push_back(entry.step);
   EXPECT_THAT(steps, ElementsAre(9, 10, 123456789));
   EXPECT_THAT(ListCheckpoints(root / "none").value(), IsEmpty());
 }
