@@ -11,7 +11,7 @@ ALLOWED = {
     "common/events": ["common/base"],
     "common/hidden_state": ["common/base"],
     "common/job": ["common/base", "common/config"],
-    "data": ["common/base", "common/job"],
+    "data": ["common/base", "common/config", "common/job"],
     "nn/blocks": ["tests/golden"],
     "nn/losses": ["common/job"],
     "nn/models": ["common/base", "common/job", "nn/blocks", "tests/golden"],
@@ -32,7 +32,7 @@ WORLDS = {
                  ("nn", "train", "cli/vsr", "tests/bench", "tests/golden")),
     "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl")),
 }
-# Folders of `train` that run under ThreadSanitizer without LibTorch.
+# Folders of `train` that run under the sanitizers, without LibTorch.
 TORCH_FREE = ("train/metrics", "train/report", "train/strategies")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +17,8 @@ namespace lrti::train {
 /// For tests: writes a folder of PNG frames of a pattern that moves, and returns its path.
 inline std::string WriteSyntheticClip(const std::string& name, int64_t frames, int64_t height,
                                       int64_t width) {
-  const std::string folder = testing::TempDir() + "lrti_" + name;
+  // Tests of one suite run side by side as processes.
+  const std::string folder = fmt::format("{}lrti_{}_{}", testing::TempDir(), name, getpid());
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   for (int64_t t = 0; t < frames; ++t) {

@@ -3,7 +3,9 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <ostream>
 
 #include "common/base/clock.h"
 #include "common/hidden_state/faulty_store.h"
@@ -54,6 +56,7 @@ bool SameWeights(Bench& one, Bench& two) {
 class TrainerTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { clip_ = WriteSyntheticClip("trainer", 24, 96, 128); }
+  static void TearDownTestSuite() { std::filesystem::remove_all(clip_); }
   static job::Spec Spec(const job::StrategyConfig& strategy) { return TinySpec(strategy, clip_); }
 
   static inline std::string clip_;
@@ -100,6 +103,8 @@ struct ResumeCase {
   job::StrategyConfig strategy;
   job::StateDtype dtype = job::StateDtype::kFp32;
 };
+
+void PrintTo(const ResumeCase& test, std::ostream* out) { *out << test.name; }
 
 class TrainerResume : public TrainerTest, public testing::WithParamInterface<ResumeCase> {};
 
