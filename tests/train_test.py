@@ -201,7 +201,7 @@ class TrainTest(unittest.TestCase):
             ("spec.strategy.type=tbb", ["tbb", "plain"]),
             ("spec.strategy.clip_frames=8", ["spec.strategy"]),
             ("spec.data.train.crop=500", ["crop", "500", "320x180"]),
-            ("spec.data.train.last_frame=3", ["4 frames are too few", "needs 5"]),
+            ("spec.data.train.last_frame=3", ["spec.strategy.sequence_frames", "needs 8 frames"]),
             ("spec.data.train.path=nowhere.mp4", ["nowhere.mp4"]),
             ("spec.data.eval.0.crop_border=31", ["unseen", "SSIM"]),
         ]:

@@ -12,22 +12,6 @@
 namespace lrti::train {
 namespace {
 
-constexpr int64_t kFlowPart = 8;  // pairs of frames that the flow net sees at a time
-
-/// EstimateFlows part by part: the flow net's own features would need more memory than all flows.
-nn::Flows FlowsInParts(nn::Model& model, const at::Tensor& frames) {
-  std::vector<at::Tensor> forward, backward;
-  for (int64_t first = 0; first + 1 < frames.size(1); first += kFlowPart) {
-    const int64_t count = std::min(kFlowPart + 1, frames.size(1) - first);
-    nn::Flows part = model.EstimateFlows(frames.narrow(1, first, count));
-    if (!part.forward.defined()) return {};
-    forward.push_back(std::move(part.forward));
-    backward.push_back(std::move(part.backward));
-  }
-  if (forward.empty()) return {};
-  return {at::cat(forward, 1), at::cat(backward, 1)};
-}
-
 class ChunkedRun {
  public:
   ChunkedRun(nn::Model& model, const at::Tensor& frames, int64_t chunk)
@@ -35,7 +19,7 @@ class ChunkedRun {
         frames_(frames),
         total_(frames.size(1)),
         chunk_(chunk),
-        flows_(FlowsInParts(model, frames)) {}
+        flows_(model.EstimateFlows(frames)) {}
 
   /// One pass over the video that keeps the states next to every cut.
   void KeepStatesAtCuts() {

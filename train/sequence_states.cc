@@ -113,7 +113,6 @@ nn::Reach SequenceStates::ReachOf(std::span<const int64_t> sequences) const {
 void SequenceStates::LongPass(std::span<const int64_t> sequences, const at::Tensor& frames,
                               const nn::Flows& flows, int64_t step) {
   const torch::NoGradGuard no_grad;
-  const PrecisionGuard precision(options_.device, options_.precision);
   std::vector<std::set<Place>> wanted;
   for (const int64_t sequence : sequences) wanted.push_back(PlacesOf(sequence));
 
@@ -128,6 +127,7 @@ void SequenceStates::LongPass(std::span<const int64_t> sequences, const at::Tens
 
   const hidden_state::Dtype dtype = StoredAs(options_.cache.dtype);
   const hidden_state::Version version{options_.lineage, static_cast<uint64_t>(step)};
+  const PrecisionGuard precision(options_.device, options_.precision);  // flows stay fp32
   model_.Propagate(clip, ReachOf(sequences), [&](size_t branch, int64_t frame, const at::Tensor& state) {
     std::vector<hidden_state::PutItem> items;
     for (size_t row = 0; row < sequences.size(); ++row) {

@@ -14,6 +14,7 @@
 #include "nn/losses/charbonnier.h"
 #include "train/checkpoint/load.h"
 #include "train/tensor/autocast.h"
+#include "train/tensor/device.h"
 #include "train/tensor/frames.h"
 
 namespace lrti::train {
@@ -220,6 +221,7 @@ absl::Status Trainer::StartRefresh(int64_t refresh) {
   if (!by_epoch) {
     LRTI_RETURN_IF_ERROR(LoadSequences(refresh));
     if (in_the_middle || !plan_.procedure().has_long_pass()) return absl::OkStatus();
+    ReleaseFreedMemory(device_);
     // Sequences of equal shape run side by side, as many as a clip batch has.
     std::map<std::tuple<int64_t, int64_t, int64_t>, std::vector<int64_t>> by_shape;
     for (const auto& [number, loaded] : sequences_) {
@@ -236,6 +238,7 @@ absl::Status Trainer::StartRefresh(int64_t refresh) {
         LRTI_RETURN_IF_ERROR(LongPass(batch, loaded));
       }
     }
+    ReleaseFreedMemory(device_);
     return absl::OkStatus();
   }
   if (in_the_middle) return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "train/tensor/device.h"
 
+#include <malloc.h>
 #include <torch/torch.h>
 
 #include <fstream>
@@ -87,6 +88,10 @@ int64_t MemoryBytes(const c10::Device& device) {
 #endif
   (void)device;
   return ProcessStatusBytes("VmRSS");
+}
+
+void ReleaseFreedMemory(const c10::Device& device) {
+  if (device.is_cpu()) malloc_trim(0);
 }
 
 std::string DeviceName(const c10::Device& device) {

@@ -20,6 +20,11 @@ int64_t PeakMemoryBytes(const c10::Device& device);
 /// Memory taken now, likewise.
 int64_t MemoryBytes(const c10::Device& device);
 
+/// Gives freed main memory back to the system. Between two kinds of work whose tensors differ in
+/// size the allocator would keep what each leaves behind, and the peak would be their sum.
+/// Nothing on a GPU, whose allocator is LibTorch's.
+void ReleaseFreedMemory(const c10::Device& device);
+
 /// "NVIDIA H200", or the processor's name.
 std::string DeviceName(const c10::Device& device);
 
