@@ -24,8 +24,9 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
       ForEachOutput(*model, frames, chunk, job::Precision::kFp32,
                     [&](int64_t frame, const at::Tensor& output) {
                       EXPECT_EQ(frame, next++);
-                      EXPECT_LT((output - whole[static_cast<size_t>(frame)]).abs().max().item<double>(),
-                                1e-12);
+                      EXPECT_LT(
+                          (output - whole[static_cast<size_t>(frame)]).abs().max().item<double>(),
+                          1e-12);
                     });
       EXPECT_EQ(next, 7);
     }

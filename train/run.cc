@@ -124,9 +124,9 @@ class RunLoop {
 
 absl::Status RunLoop::Open() {
   ApplyNumericModes(spec_.train);
-  auto dataset = data::Dataset::Open(data::WithPartition(spec_.data.train),
-                                     spec_.data.train.degradation,
-                                     spec_.data.frame_cache_mib << 20);
+  auto dataset =
+      data::Dataset::Open(data::WithPartition(spec_.data.train), spec_.data.train.degradation,
+                          spec_.data.frame_cache_mib << 20);
   if (!dataset.ok()) return Prefixed(dataset.status(), "spec.data.train");
   dataset_ = *std::move(dataset);
   LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
@@ -143,7 +143,8 @@ absl::Status RunLoop::Open() {
   first_step_ = saved_step_ = trainer_->step();
   LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
   LRTI_ASSIGN_OR_RETURN(metrics_, report::JsonlWriter::Open(folder_->metrics(), trainer_->step()));
-  LRTI_ASSIGN_OR_RETURN(tensorboard_, report::EventFileWriter::Create(folder_->path(), trainer_->step(), clock_));
+  LRTI_ASSIGN_OR_RETURN(tensorboard_,
+                        report::EventFileWriter::Create(folder_->path(), trainer_->step(), clock_));
   EmitStarted();
   return absl::OkStatus();
 }
@@ -153,11 +154,10 @@ absl::Status RunLoop::Resume() {
   if (all.empty()) return absl::OkStatus();  // stopped before its first checkpoint: begins anew
   LRTI_ASSIGN_OR_RETURN(
       const checkpoint::Found newest,
-      checkpoint::FindNewest(folder_->checkpoints(),
-                             [this](const std::string& path, const absl::Status& error) {
-                               Warn(fmt::format("{}: {}; an older checkpoint is taken", path,
-                                                Message(error)));
-                             }));
+      checkpoint::FindNewest(
+          folder_->checkpoints(), [this](const std::string& path, const absl::Status& error) {
+            Warn(fmt::format("{}: {}; an older checkpoint is taken", path, Message(error)));
+          }));
   if (const absl::Status status = trainer_->Restore(newest.snapshot); !status.ok()) {
     return Prefixed(status, newest.path);
   }
@@ -167,14 +167,15 @@ absl::Status RunLoop::Resume() {
 
 void RunLoop::EmitStarted() {
   const Procedure procedure = MakeProcedure(spec_.strategy, trainer_->model().Context());
-  Event event = {{"event", kind::kStarted},
-                 {"name", job_.metadata.name},
-                 {"run_dir", folder_->path()},
-                 {"model", std::visit([](const auto& m) { return std::string(m.kType); }, spec_.model)},
-                 {"strategy", procedure.name},
-                 {"device", DeviceName(options_.device)},
-                 {"parameters", trainer_->parameters()},
-                 {"iterations", spec_.train.iterations}};
+  Event event = {
+      {"event", kind::kStarted},
+      {"name", job_.metadata.name},
+      {"run_dir", folder_->path()},
+      {"model", std::visit([](const auto& m) { return std::string(m.kType); }, spec_.model)},
+      {"strategy", procedure.name},
+      {"device", DeviceName(options_.device)},
+      {"parameters", trainer_->parameters()},
+      {"iterations", spec_.train.iterations}};
   if (resumed_from_) event["resumed_from"] = *resumed_from_;
   event["step"] = trainer_->step();
   sink_.Emit(event);
@@ -213,22 +214,18 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
   progress_.SetMemoryBytes(static_cast<uint64_t>(memory));
   const double rate = StepsPerSecond();
   const auto left = static_cast<double>(spec_.train.iterations - result.step);
-  Event event = {{"event", kind::kStep},
-                 {"step", result.step},
-                 {"loss", result.loss},
-                 {"psnr", result.psnr},
-                 {"lr", result.learning_rate},
-                 {"grad_norm", result.gradient_norm},
-                 {"steps_per_second", rate},
-                 {"eta_s", rate > 0 ? left / rate : 0},
-                 {"memory_bytes", memory},
-                 {"recomputed_states", result.recomputed_states}};
+  Event event = {{"event", kind::kStep},       {"step", result.step},
+                 {"loss", result.loss},        {"psnr", result.psnr},
+                 {"lr", result.learning_rate}, {"grad_norm", result.gradient_norm},
+                 {"steps_per_second", rate},   {"eta_s", rate > 0 ? left / rate : 0},
+                 {"memory_bytes", memory},     {"recomputed_states", result.recomputed_states}};
   sink_.Emit(event);
   if (result.recomputed_states > recomputed_seen_) {
     if (recomputed_seen_ == 0) {
-      Warn(fmt::format("step {}: a hidden state was missing or too old and was recomputed; "
-                       "recomputed_states counts them",
-                       result.step));
+      Warn(
+          fmt::format("step {}: a hidden state was missing or too old and was recomputed; "
+                      "recomputed_states counts them",
+                      result.step));
     }
     recomputed_seen_ = result.recomputed_states;
   }
@@ -237,8 +234,7 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
     LRTI_RETURN_IF_ERROR(metrics_->Write(event));
     for (const char* name : {"loss", "psnr", "lr", "grad_norm", "steps_per_second"}) {
       LRTI_RETURN_IF_ERROR(tensorboard_->Scalar(std::string("train/") + name,
-                                                   event[name].get<double>(),
-                                                result.step));
+                                                event[name].get<double>(), result.step));
     }
   }
   const auto due = [&](int64_t every) { return every > 0 && result.step % every == 0; };
@@ -255,8 +251,7 @@ absl::Status RunLoop::SaveCheckpoint() {
   snapshot.config = config::Dump(job_);
   LRTI_ASSIGN_OR_RETURN(const checkpoint::Info written,
                         checkpoint::WriteCheckpoint(folder_->checkpoints(), snapshot));
-  LRTI_RETURN_IF_ERROR(
-      checkpoint::Prune(folder_->checkpoints(), spec_.train.checkpoints_keep));
+  LRTI_RETURN_IF_ERROR(checkpoint::Prune(folder_->checkpoints(), spec_.train.checkpoints_keep));
   saved_step_ = trainer_->step();
   sink_.Emit({{"event", kind::kCheckpoint},
               {"step", saved_step_},
@@ -270,7 +265,8 @@ absl::Status RunLoop::Evaluate() {
   if (evaluator_->empty() || evaluated_step_ == trainer_->step()) return absl::OkStatus();
   events::EnterPhase(progress_, sink_, Phase::kEvaluating);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
-  auto scores = evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_);
+  auto scores =
+      evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
   LRTI_RETURN_IF_ERROR(scores.status());
   outcome_.scores = *std::move(scores);
@@ -283,13 +279,13 @@ absl::Status RunLoop::Evaluate() {
                 {"ssim", set.network.ssim},
                 {"bicubic_psnr", set.bicubic.psnr},
                 {"bicubic_ssim", set.bicubic.ssim}});
-    LRTI_RETURN_IF_ERROR(tensorboard_->Scalar("eval/" + set.name + "/psnr", set.network.psnr,
-                                                 evaluated_step_));
-    LRTI_RETURN_IF_ERROR(tensorboard_->Scalar("eval/" + set.name + "/ssim", set.network.ssim,
-                                                 evaluated_step_));
+    LRTI_RETURN_IF_ERROR(
+        tensorboard_->Scalar("eval/" + set.name + "/psnr", set.network.psnr, evaluated_step_));
+    LRTI_RETURN_IF_ERROR(
+        tensorboard_->Scalar("eval/" + set.name + "/ssim", set.network.ssim, evaluated_step_));
   }
-  LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->results(),
-                                       ResultsJson(outcome_.scores, evaluated_step_).dump(2) + "\n"));
+  LRTI_RETURN_IF_ERROR(WriteFileAtomic(
+      folder_->results(), ResultsJson(outcome_.scores, evaluated_step_).dump(2) + "\n"));
   return WriteSamples();
 }
 
@@ -297,12 +293,14 @@ absl::Status RunLoop::WriteSamples() {
   for (const SetScores& set : outcome_.scores) {
     const data::Image picture =
         report::SideBySide({{"bicubic", Middle(set.sample.bicubic)},
-                    {fmt::format("step {}", evaluated_step_), Middle(set.sample.network)},
-                    {"ground truth", Middle(set.sample.target)}});
-    const std::string path = fmt::format("{}/{}-step{:08}-{}-{:08}.png", folder_->samples(), set.name,
-                                         evaluated_step_, set.sample.clip, set.sample.frame);
+                            {fmt::format("step {}", evaluated_step_), Middle(set.sample.network)},
+                            {"ground truth", Middle(set.sample.target)}});
+    const std::string path =
+        fmt::format("{}/{}-step{:08}-{}-{:08}.png", folder_->samples(), set.name, evaluated_step_,
+                    set.sample.clip, set.sample.frame);
     LRTI_RETURN_IF_ERROR(data::WritePng(path, picture));
-    if (outcome_.picture.empty() || set.name == outcome_.scores.front().name) outcome_.picture = path;
+    if (outcome_.picture.empty() || set.name == outcome_.scores.front().name)
+      outcome_.picture = path;
   }
   return absl::OkStatus();
 }

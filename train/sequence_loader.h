@@ -19,9 +19,9 @@ struct LoadedFrames {
 
 /// Reads what the plan asks for, ahead of its use.
 ///
-/// Scope kSequence reads each sequence once and cuts all its clips from memory. Scope kEpoch reads a
-/// sequence for the long pass and lets it go, then reads for each clip only its own frames.
-/// The data set and the plan must outlive it.
+/// Scope kSequence reads each sequence once and cuts all its clips from memory. Scope kEpoch reads
+/// a sequence for the long pass and lets it go, then reads for each clip only its own frames. The
+/// data set and the plan must outlive it.
 class SequenceLoader {
  public:
   struct Options {

@@ -128,18 +128,19 @@ void SequenceStates::LongPass(std::span<const int64_t> sequences, const at::Tens
   const hidden_state::Dtype dtype = StoredAs(options_.cache.dtype);
   const hidden_state::Version version{options_.lineage, static_cast<uint64_t>(step)};
   const PrecisionGuard precision(options_.device, options_.precision);  // flows stay fp32
-  model_.Propagate(clip, ReachOf(sequences), [&](size_t branch, int64_t frame, const at::Tensor& state) {
-    std::vector<hidden_state::PutItem> items;
-    for (size_t row = 0; row < sequences.size(); ++row) {
-      const Place place{branch, frame};
-      if (!wanted[row].contains(place)) continue;
-      auto blob = Encode(state.narrow(0, static_cast<int64_t>(row), 1), dtype);
-      if (rescuing_) rescued_[{sequences[row], place}] = blob;
-      items.push_back({KeyOf(sequences[row], place), version, std::move(blob)});
-    }
-    // A refused state is a later miss, which is recomputed and counted.
-    if (!items.empty()) (void)store_.Put(items);
-  });
+  model_.Propagate(clip, ReachOf(sequences),
+                   [&](size_t branch, int64_t frame, const at::Tensor& state) {
+                     std::vector<hidden_state::PutItem> items;
+                     for (size_t row = 0; row < sequences.size(); ++row) {
+                       const Place place{branch, frame};
+                       if (!wanted[row].contains(place)) continue;
+                       auto blob = Encode(state.narrow(0, static_cast<int64_t>(row), 1), dtype);
+                       if (rescuing_) rescued_[{sequences[row], place}] = blob;
+                       items.push_back({KeyOf(sequences[row], place), version, std::move(blob)});
+                     }
+                     // A refused state is a later miss, which is recomputed and counted.
+                     if (!items.empty()) (void)store_.Put(items);
+                   });
 }
 
 absl::StatusOr<at::Tensor> SequenceStates::Fetch(int64_t sequence, const Place& place, int64_t step,
@@ -170,8 +171,8 @@ absl::StatusOr<nn::BoundaryStates> SequenceStates::Boundary(std::span<const Plan
     const int64_t offset = frame - clips.front().start;
     std::vector<at::Tensor> rows;
     for (const PlannedClip& clip : clips) {
-      LRTI_ASSIGN_OR_RETURN(rows.emplace_back(), Fetch(clip.sequence, {branch, clip.start + offset},
-                                                       step, recompute));
+      LRTI_ASSIGN_OR_RETURN(rows.emplace_back(),
+                            Fetch(clip.sequence, {branch, clip.start + offset}, step, recompute));
     }
     boundary[branch].push_back(at::cat(rows, 0).to(options_.device));
   }

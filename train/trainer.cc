@@ -98,8 +98,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Make(const job::Spec& spec,
   LRTI_ASSIGN_OR_RETURN(
       ClipPlan plan, ClipPlan::Make(MakeProcedure(spec.strategy, model->Context()), spec.data.train,
                                     dataset.clips(), spec.train.global_batch, spec.train.seed));
-  return std::unique_ptr<Trainer>(new Trainer(spec, dataset, store, progress, device,
-                                              std::move(plan), std::move(model)));
+  return std::unique_ptr<Trainer>(
+      new Trainer(spec, dataset, store, progress, device, std::move(plan), std::move(model)));
 }
 
 Trainer::Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
@@ -367,13 +367,12 @@ absl::StatusOr<nn::Clip> Trainer::MakeClip(const Group& group) {
   if (procedure.source == StateSource::kRandom) {
     clip.left = clip.right = procedure.order;
     clip.frames = RepeatEnds(clip.frames, procedure.order);
-    clip.boundary = states_->RandomStates(sequences, step_, clip.frames.size(3),
-                                          clip.frames.size(4));
+    clip.boundary =
+        states_->RandomStates(sequences, step_, clip.frames.size(3), clip.frames.size(4));
   } else if (procedure.has_long_pass()) {
-    LRTI_ASSIGN_OR_RETURN(clip.boundary,
-                          states_->Boundary(group.clips, step_, [this](int64_t sequence) {
-                            return Recompute(sequence);
-                          }));
+    LRTI_ASSIGN_OR_RETURN(
+        clip.boundary, states_->Boundary(group.clips, step_,
+                                         [this](int64_t sequence) { return Recompute(sequence); }));
     progress_.SetPhase(Phase::kForwardBackward);
   }
   clip.flows = FlowsOf(group, clip);
@@ -384,8 +383,8 @@ absl::StatusOr<std::pair<double, double>> Trainer::Backward(const Group& group, 
   LRTI_ASSIGN_OR_RETURN(const nn::Clip clip, MakeClip(group));
   std::vector<at::Tensor> targets;
   for (size_t i = 0; i < group.clips.size(); ++i) {
-    targets.push_back(HrFrames(group.frames[i], group.clips[i].start,
-                               plan_.procedure().clip_frames, device_));
+    targets.push_back(
+        HrFrames(group.frames[i], group.clips[i].start, plan_.procedure().clip_frames, device_));
   }
   const at::Tensor target = at::cat(targets, 0);
   at::Tensor output;
@@ -439,7 +438,8 @@ absl::Status Trainer::Restore(const checkpoint::Snapshot& snapshot) {
   OpenStates();
   if (const NamedTensors states = group("states"); !states.empty()) {
     SequenceStates::Saved saved{.tensors = states};
-    for (const auto& [name, step] : snapshot.extra.value("state_steps", std::map<std::string, uint64_t>{})) {
+    for (const auto& [name, step] :
+         snapshot.extra.value("state_steps", std::map<std::string, uint64_t>{})) {
       saved.steps[name] = step;
     }
     LRTI_RETURN_IF_ERROR(states_->Restore(saved));

@@ -25,10 +25,11 @@ const job::PiStrategy kPi = {.clip_frames = 4, .repeats = 5};
 struct Bench {
   explicit Bench(job::Spec spec_in, hidden_state::Store* store_in = nullptr)
       : spec(std::move(spec_in)) {
-    dataset = data::Dataset::Open(spec.data.train.source, spec.data.train.degradation,
-                                  int64_t{64} << 20)
-                  .value();
-    trainer = Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU).value();
+    dataset =
+        data::Dataset::Open(spec.data.train.source, spec.data.train.degradation, int64_t{64} << 20)
+            .value();
+    trainer =
+        Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU).value();
   }
 
   StepResult Steps(int count) {
@@ -64,7 +65,9 @@ class TrainerTest : public testing::Test {
 
 TEST_F(TrainerTest, WithoutACutTbEqualsPlainToTheBit) {
   Bench plain(Spec(job::PlainStrategy{.clip_frames = 6}));
-  Bench tb(Spec(job::TbStrategy{.clip_frames = 6, .sequence_frames = 6, .clips_per_sequence = 1,
+  Bench tb(Spec(job::TbStrategy{.clip_frames = 6,
+                                .sequence_frames = 6,
+                                .clips_per_sequence = 1,
                                 .start = job::StartPolicy::kFull}));
   plain.Steps(4);
   tb.Steps(4);
@@ -111,9 +114,9 @@ class TrainerResume : public TrainerTest, public testing::WithParamInterface<Res
 INSTANTIATE_TEST_SUITE_P(
     All, TrainerResume,
     testing::Values(ResumeCase{"plain", job::PlainStrategy{.clip_frames = 5}},
-                    ResumeCase{"random", job::PlainStrategy{.clip_frames = 5,
-                                                            .initial_state =
-                                                                job::InitialState::kRandom}},
+                    ResumeCase{"random",
+                               job::PlainStrategy{.clip_frames = 5,
+                                                  .initial_state = job::InitialState::kRandom}},
                     ResumeCase{"tb", kTb}, ResumeCase{"tb_bf16", kTb, job::StateDtype::kBf16},
                     ResumeCase{"tb_fp16", kTb, job::StateDtype::kFp16}, ResumeCase{"pi", kPi}),
     [](const auto& test) { return test.param.name; });

@@ -26,8 +26,7 @@ struct Arguments {
 
 absl::Status Eval(const Arguments& arguments) {
   const SystemClock clock;
-  LRTI_ASSIGN_OR_RETURN(const job::Job job,
-                        job::ParseFile(arguments.config, arguments.overrides));
+  LRTI_ASSIGN_OR_RETURN(const job::Job job, job::ParseFile(arguments.config, arguments.overrides));
   LRTI_ASSIGN_OR_RETURN(const c10::Device device, train::ParseDevice(arguments.device));
   const std::shared_ptr<nn::Model> model = nn::MakeModel(job.spec.model);
   LRTI_RETURN_IF_ERROR(train::LoadWeights(arguments.checkpoint, *model));
@@ -49,10 +48,12 @@ void AddEval(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("eval", "Measure a checkpoint on the evaluation sets of a job.");
-  command->add_option("config", arguments->config, "Job file: network and evaluation sets")->required();
-  command->add_option("--checkpoint", arguments->checkpoint,
-                      "A checkpoint folder (its averaged weights where it has them) or a "
-                      ".safetensors file")
+  command->add_option("config", arguments->config, "Job file: network and evaluation sets")
+      ->required();
+  command
+      ->add_option("--checkpoint", arguments->checkpoint,
+                   "A checkpoint folder (its averaged weights where it has them) or a "
+                   ".safetensors file")
       ->required();
   command->add_option("--set", arguments->overrides, "Change a field of the job (may be repeated)");
   command->add_option("--device", arguments->device, "auto, cpu, cuda or cuda:N")

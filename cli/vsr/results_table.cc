@@ -48,7 +48,8 @@ std::string ResultsTable(const job::Job& job, const std::vector<train::SetScores
     header.insert(header.end(), {"peak memory", "device days"});
     bicubic.insert(bicubic.end(), {"-", "-"});
     ours.push_back(ShortBytes(outcome->peak_memory_bytes));
-    ours.push_back(fmt::format("{:.5f}", absl::FDivDuration(outcome->training_time, absl::Hours(24))));
+    ours.push_back(
+        fmt::format("{:.5f}", absl::FDivDuration(outcome->training_time, absl::Hours(24))));
   }
   return report::FormatTable(header, {bicubic, ours});
 }

@@ -78,12 +78,12 @@ void PrintOutcome(const job::Job& job, const train::RunOutcome& outcome) {
 
 absl::Status Train(const Arguments& arguments) {
   const SystemClock clock;
-  LRTI_ASSIGN_OR_RETURN(const job::Job job,
-                        job::ParseFile(arguments.config, arguments.overrides));
+  LRTI_ASSIGN_OR_RETURN(const job::Job job, job::ParseFile(arguments.config, arguments.overrides));
   LRTI_ASSIGN_OR_RETURN(const c10::Device device, train::ParseDevice(arguments.device));
   Sinks sinks;
   LRTI_RETURN_IF_ERROR(sinks.Open(arguments.log_format, clock));
-  train::RunOptions options{.folder = arguments.run_dir, .resume = arguments.resume, .device = device};
+  train::RunOptions options{
+      .folder = arguments.run_dir, .resume = arguments.resume, .device = device};
   if (options.folder.empty()) options.folder = DefaultRunFolder(job.metadata.name, options.resume);
 
   events::Progress progress(clock);
@@ -103,14 +103,16 @@ void AddTrain(CLI::App& app, int& exit_code) {
   command->add_option("config", arguments->config, "Job file (docs/configuration.md)")->required();
   command->add_option("--set", arguments->overrides,
                       "Change a field: spec.train.iterations=100 (may be repeated)");
-  command->add_option("--run-dir", arguments->run_dir,
-                      "Where results go; default runs/NAME, or runs/NAME-2 ... where that is taken");
+  command->add_option(
+      "--run-dir", arguments->run_dir,
+      "Where results go; default runs/NAME, or runs/NAME-2 ... where that is taken");
   command->add_flag("--resume", arguments->resume,
                     "Go on from the newest good checkpoint of the run directory");
   command->add_option("--device", arguments->device, "auto, cpu, cuda or cuda:N")
       ->capture_default_str();
-  command->add_option("--log-format", arguments->log_format,
-                      "auto: progress for a person; json: events, one a line, on stdout")
+  command
+      ->add_option("--log-format", arguments->log_format,
+                   "auto: progress for a person; json: events, one a line, on stdout")
       ->check(CLI::IsMember({"auto", "json"}))
       ->capture_default_str();
   command->footer(

@@ -16,8 +16,9 @@ void AddValidate(CLI::App& app, int& exit_code) {
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
-      "validate", "Check job files: prints ok, or every error at once with its place. Exit code 2 "
-                  "where there is one.");
+      "validate",
+      "Check job files: prints ok, or every error at once with its place. Exit code 2 "
+      "where there is one.");
   command->add_option("config", arguments->files, "Job files")->required();
   command->add_option("--set", arguments->overrides,
                       "Change a field first: spec.train.iterations=100 (may be repeated)");

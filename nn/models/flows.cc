@@ -8,9 +8,17 @@
 namespace lrti::nn {
 namespace {
 
-// 2^17 pixels are 32 MiB in SPyNet's widest layer, fp32: 32 images of 64x64. More would be the peak
-// of a long pass's memory. With a graph all of it is kept anyway, so all pairs run at once.
-constexpr int64_t kPixelsMax = int64_t{1} << 17;
+// Pixels a batch may have without a graph. On a CPU 2^15, eight images of 64x64, are as fast as
+// more and keep the widest layer at 8 MiB, so that a long pass needs less memory than a clip. A GPU
+// wants more work at a time. With a graph all features are kept anyway, so all pairs run at once.
+constexpr int64_t kCpuPixelsMax = int64_t{1} << 15;
+constexpr int64_t kGpuPixelsMax = int64_t{1} << 19;
+
+int64_t PairsAtATime(const at::Tensor& frames) {
+  if (at::GradMode::is_enabled()) return frames.size(1) - 1;
+  const int64_t pixels = 2 * frames.size(0) * frames.size(3) * frames.size(4);
+  return std::max<int64_t>((frames.is_cuda() ? kGpuPixelsMax : kCpuPixelsMax) / pixels, 1);
+}
 
 // The images of frames `begin` .. `begin + count` at every level, as one batch.
 Spynet::Pyramid Window(const Spynet::Pyramid& pyramid, int64_t batch, int64_t begin,
@@ -66,9 +74,7 @@ Flows NeighbourFlows(Spynet& spynet, const at::Tensor& frames, const Reach& reac
   const int64_t pairs = frames.size(1) - 1;
   const int64_t forward_end = std::clamp<int64_t>(reach.forward_end - 1, 0, pairs);
   const int64_t backward_begin = std::clamp<int64_t>(reach.backward_begin, 0, pairs);
-  const int64_t pixels = 2 * frames.size(0) * frames.size(3) * frames.size(4);
-  const int64_t step =
-      at::GradMode::is_enabled() ? pairs : std::max<int64_t>(kPixelsMax / pixels, 1);
+  const int64_t step = PairsAtATime(frames);
   std::vector<at::Tensor> forward, backward;
   for (int64_t begin = 0; begin < pairs; begin += step) {
     const int64_t count = std::min(step, pairs - begin);

@@ -24,8 +24,8 @@ struct PlannedClip {
 /// so a resumed run goes on exactly where it stopped, and clip starts are known before the long
 /// pass that has to keep their states.
 ///
-/// Sequences are numbered through the run. Scope kSequence: refresh r has the `batch` sequences from
-/// r * batch on. Scope kEpoch: epoch r has one sequence for each video, from r * videos on.
+/// Sequences are numbered through the run. Scope kSequence: refresh r has the `batch` sequences
+/// from r * batch on. Scope kEpoch: epoch r has one sequence for each video, from r * videos on.
 class ClipPlan {
  public:
   /// Errors: InvalidArgument for a video that is too short for a clip (naming it and the frames

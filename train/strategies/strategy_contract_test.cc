@@ -36,8 +36,8 @@ INSTANTIATE_TEST_SUITE_P(
                     job::StrategyConfig(job::TbStrategy{}),
                     job::StrategyConfig(job::TbStrategy{.start = job::StartPolicy::kFull}),
                     job::StrategyConfig(job::PiStrategy{.clip_frames = 8, .repeats = 3}),
-                    job::StrategyConfig(job::PiStrategy{.clip_frames = 8, .repeats = 3,
-                                                        .start = job::StartPolicy::kFull})),
+                    job::StrategyConfig(job::PiStrategy{
+                        .clip_frames = 8, .repeats = 3, .start = job::StartPolicy::kFull})),
     [](const auto& test) {
       return MakeProcedure(test.param, 2).name + std::to_string(test.index);
     });
@@ -111,8 +111,8 @@ TEST_P(StrategyContract, IsAFunctionOfSeedAndStep) {
 
 TEST(ClipPlan, ReachesEveryStartOfItsPolicyAndNoOther) {
   for (const auto policy : {job::StartPolicy::kInterior, job::StartPolicy::kFull}) {
-    const ClipPlan plan = PlanOf(job::TbStrategy{.clip_frames = 8, .sequence_frames = 20,
-                                                 .clips_per_sequence = 50, .start = policy});
+    const ClipPlan plan = PlanOf(job::TbStrategy{
+        .clip_frames = 8, .sequence_frames = 20, .clips_per_sequence = 50, .start = policy});
     std::set<int64_t> starts;
     for (int64_t sequence = 0; sequence < 20; ++sequence) {
       for (const PlannedClip& clip : plan.ClipsOf(sequence)) starts.insert(clip.start);

@@ -12,7 +12,8 @@ namespace lrti::train {
 at::Tensor FromPlanes(const std::vector<uint8_t>& planes, int64_t frames, int64_t channels,
                       int64_t height, int64_t width);
 
-/// One frame [3, H, W] as interleaved 8-bit pixels: clamped to 0..1, times 255, rounded half to even.
+/// One frame [3, H, W] as interleaved 8-bit pixels: clamped to 0..1, times 255, rounded half to
+/// even.
 std::vector<uint8_t> ToPixels(const at::Tensor& frame);
 
 }  // namespace lrti::train

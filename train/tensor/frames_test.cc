@@ -15,14 +15,16 @@ TEST(Frames, PlanesBecomeIntensities) {
 }
 
 TEST(Frames, PixelsAreClampedAndRoundedHalfToEven) {
-  const at::Tensor frame = torch::tensor({-0.5, 1.5, 0.5 / 255, 1.5 / 255, 2.5 / 255, 0.2},
-                                         torch::kDouble)
-                               .view({3, 1, 2});
+  const at::Tensor frame =
+      torch::tensor({-0.5, 1.5, 0.5 / 255, 1.5 / 255, 2.5 / 255, 0.2}, torch::kDouble)
+          .view({3, 1, 2});
   // Interleaved: pixel 0 holds the values 0, 2, 4 of the three planes, pixel 1 the others.
   EXPECT_EQ(ToPixels(frame), (std::vector<uint8_t>{0, 0, 2, 255, 2, 51}));
 }
 
-TEST(Frames, RefusesAWrongNumberOfBytes) { EXPECT_THROW(FromPlanes({1, 2}, 1, 3, 1, 2), c10::Error); }
+TEST(Frames, RefusesAWrongNumberOfBytes) {
+  EXPECT_THROW(FromPlanes({1, 2}, 1, 3, 1, 2), c10::Error);
+}
 
 }  // namespace
 }  // namespace lrti::train

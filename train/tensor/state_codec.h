@@ -11,7 +11,8 @@ namespace lrti::train {
 
 /// A state [B, C, H, W] as bytes of `dtype`. Where fp16 cannot hold its range (beyond 65504) the
 /// blob is bf16, so that a state is never turned into infinities.
-std::shared_ptr<const hidden_state::Blob> Encode(const at::Tensor& state, hidden_state::Dtype dtype);
+std::shared_ptr<const hidden_state::Blob> Encode(const at::Tensor& state,
+                                                 hidden_state::Dtype dtype);
 
 /// The state again, as fp32 on the CPU.
 /// Errors: DataLoss when shape, dtype and size of the blob do not agree.

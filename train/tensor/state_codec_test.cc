@@ -13,9 +13,8 @@ using hidden_state::Dtype;
 TEST(StateCodec, Fp32IsExactAndTheOthersRoundOnce) {
   const at::Tensor state = torch::randn({1, 5, 6, 7});
   EXPECT_TRUE(Decode(*Encode(state, Dtype::kFp32)).value().equal(state));
-  EXPECT_TRUE(Decode(*Encode(state, Dtype::kBf16))
-                  .value()
-                  .equal(state.to(at::kBFloat16).to(at::kFloat)));
+  EXPECT_TRUE(
+      Decode(*Encode(state, Dtype::kBf16)).value().equal(state.to(at::kBFloat16).to(at::kFloat)));
   EXPECT_TRUE(
       Decode(*Encode(state, Dtype::kFp16)).value().equal(state.to(at::kHalf).to(at::kFloat)));
 }
