@@ -3,7 +3,6 @@
 #
 # Searched in this order: -DLRTI_TORCH_ROOT, TORCH_DIR in the environment, CMAKE_PREFIX_PATH, .venv.
 set(LRTI_TORCH_ROOT "" CACHE PATH "Folder of LibTorch (holds lib/ and include/), or of the torch wheel")
-set(LRTI_CUDA_INCLUDE "" CACHE PATH "Folder with cuda_runtime_api.h; found by itself where possible")
 
 if(NOT LRTI_TORCH_ROOT)
   file(GLOB venv_torch "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
@@ -27,9 +26,9 @@ set(torch_libraries torch torch_cpu c10)
 
 if(EXISTS "${LRTI_TORCH_ROOT}/lib/libtorch_cuda.so")
   list(PREPEND torch_libraries torch_cuda c10_cuda)
-  find_path(LRTI_CUDA_INCLUDE cuda_runtime_api.h REQUIRED NO_DEFAULT_PATH PATHS
-    "${LRTI_TORCH_ROOT}/../nvidia/cu13/include" "${LRTI_TORCH_ROOT}/../nvidia/cuda_runtime/include"
-    "$ENV{CUDA_HOME}/include" /usr/local/cuda/include)
+  find_path(LRTI_CUDA_INCLUDE cuda_runtime.h REQUIRED NO_DEFAULT_PATH PATHS "$ENV{CUDA_HOME}/include"
+    /usr/local/cuda/include "${LRTI_TORCH_ROOT}/../nvidia/cu13/include"
+    "${LRTI_TORCH_ROOT}/../nvidia/cuda_runtime/include")
   target_include_directories(lrti_torch SYSTEM INTERFACE "${LRTI_CUDA_INCLUDE}")
   target_compile_definitions(lrti_torch INTERFACE LRTI_CUDA=1)
   # The NVIDIA libraries behind libtorch_cuda.so need not be installed to link.
