@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/base/hash.h"
 
 namespace lrti {
 
@@ -16,10 +17,10 @@ namespace lrti {
 class Random {
  public:
   Random(std::initializer_list<uint64_t> name) {
-    for (uint64_t part : name) state_ = Mix(state_ ^ Mix(part + kStep));
+    for (uint64_t part : name) state_ = MixBits(state_ ^ MixBits(part + kStep));
   }
 
-  uint64_t Next() { return Mix(state_ += kStep); }
+  uint64_t Next() { return MixBits(state_ += kStep); }
 
   /// Uniform in [0, bound), without bias. REQUIRES: bound > 0.
   int64_t Below(int64_t bound) {
@@ -45,12 +46,6 @@ class Random {
 
  private:
   static constexpr uint64_t kStep = 0x9e3779b97f4a7c15;
-
-  static uint64_t Mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
 
   uint64_t state_ = 0;
 };
