@@ -27,4 +27,12 @@ at::Tensor Tail::Forward(const at::Tensor& features, const at::Tensor& frame) {
       .add_(detail);
 }
 
+std::vector<at::Tensor> Tail::Parameters() const {
+  std::vector<at::Tensor> parameters;
+  for (const torch::nn::Conv2d& conv : {upconv1_, upconv2_, conv_hr_, conv_last_}) {
+    parameters.insert(parameters.end(), {conv->weight, conv->bias});
+  }
+  return parameters;
+}
+
 }  // namespace lrti::nn

@@ -4,6 +4,7 @@
 #include <torch/nn/modules/conv.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace lrti::nn {
 
@@ -21,6 +22,8 @@ class Tail {
   Tail(torch::nn::Module& network, int64_t in, int64_t channels);
 
   at::Tensor Forward(const at::Tensor& features, const at::Tensor& frame);
+
+  std::vector<at::Tensor> Parameters() const;
 
  private:
   torch::nn::Conv2d upconv1_;

@@ -2,14 +2,14 @@
 
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <optional>
 #include <utility>
 
+#include "nn/blocks/checkpoint.h"
 #include "nn/blocks/conv.h"
-#include "nn/blocks/flow_warp.h"
 #include "nn/models/check_clip.h"
 #include "nn/models/flows.h"
+#include "nn/models/input_frames.h"
+#include "nn/models/walk.h"
 
 namespace lrti::nn {
 namespace {
@@ -17,64 +17,21 @@ namespace {
 constexpr size_t kBackward = 0;  // places in States()
 constexpr size_t kForward = 1;
 
-// One branch on its walk over a clip. It holds the newest state alone.
-class Walk {
- public:
-  Walk(const Clip& clip, const StateSpec& spec, const std::vector<at::Tensor>& boundary)
-      : forward_(spec.direction == Direction::kForward),
-        channels_(spec.channels),
-        left_(clip.left),
-        length_(ClipLength(clip)),
-        frames_(clip.frames.unbind(1)) {
-    const at::Tensor& flows = forward_ ? clip.flows.forward : clip.flows.backward;
-    if (flows.defined()) {
-      flows_ = flows.unbind(1);
-      warp_.emplace(flows.size(3), flows.size(4), flows.options());
-    }
-    if (!boundary.empty()) state_ = boundary.front().detach();
+// The last state, brought to the frame that `input` belongs to.
+at::Tensor Aligned(const Walk& walk, const std::vector<Earlier>& earlier, const at::Tensor& input,
+                   int64_t channels) {
+  if (earlier.empty()) {
+    return at::zeros({input.size(0), channels, input.size(2), input.size(3)}, input.options());
   }
-
-  // Calls visit(frame, state) for each frame of the clip within reach, in the branch's direction.
-  template <typename Visit>
-  void Run(ConvResidualBlocks& trunk, const Reach& reach, const Visit& visit) {
-    const int64_t steps = forward_ ? reach.forward_end : length_ - reach.backward_begin;
-    for (int64_t step = 0; step < std::min(steps, length_); ++step) {
-      const int64_t frame = forward_ ? step : length_ - 1 - step;
-      state_ = trunk.Forward(at::cat({frames_[Index(left_ + frame)], Aligned(frame)}, 1));
-      visit(frame, state_);
-    }
-  }
-
- private:
-  static size_t Index(int64_t i) { return static_cast<size_t>(i); }
-
-  // The last state, brought to `frame`.
-  at::Tensor Aligned(int64_t frame) const {
-    if (!state_.defined()) return Zeros();
-    if (!warp_) return state_;
-    const int64_t pair = left_ + frame - (forward_ ? 1 : 0);
-    return (*warp_)(state_, flows_[Index(pair)], Padding::kZeros);
-  }
-
-  at::Tensor Zeros() const {
-    const at::Tensor& image = frames_.front();
-    return at::zeros({image.size(0), channels_, image.size(2), image.size(3)}, image.options());
-  }
-
-  bool forward_;
-  int64_t channels_;
-  int64_t left_;
-  int64_t length_;
-  std::vector<at::Tensor> frames_;
-  std::vector<at::Tensor> flows_;
-  std::optional<FlowWarp> warp_;
-  at::Tensor state_;
-};
+  const auto& [state, flow] = earlier.front();
+  return flow.defined() ? walk.warp()(state, flow, Padding::kZeros) : state;
+}
 
 }  // namespace
 
 BasicVsr::BasicVsr(const job::BasicVsrOptions& options)
-    : states_({{"backward", Direction::kBackward, 1, options.channels, Grid::kLr},
+    : frame_numbers_(options.frame_numbers),
+      states_({{"backward", Direction::kBackward, 1, options.channels, Grid::kLr},
                {"forward", Direction::kForward, 1, options.channels, Grid::kLr}}),
       spynet_(options.flow == job::Flow::kSpynet
                   ? register_module("spynet", std::make_shared<Spynet>())
@@ -86,7 +43,8 @@ BasicVsr::BasicVsr(const job::BasicVsrOptions& options)
 std::shared_ptr<ConvResidualBlocks> BasicVsr::Trunk(const std::string& name,
                                                     const job::BasicVsrOptions& options) {
   return register_module(name, std::make_shared<ConvResidualBlocks>(
-                                   3 + options.channels, options.channels, options.blocks));
+                                   InputChannels(options.frame_numbers) + options.channels,
+                                   options.channels, options.blocks));
 }
 
 Flows BasicVsr::EstimateFlows(const at::Tensor& frames, const Reach& reach) {
@@ -117,17 +75,37 @@ void BasicVsr::Propagate(const Clip& clip, const Reach& reach, const Tap& tap) {
 template <typename Visit>
 void BasicVsr::Sweep(const Clip& clip, const Reach& reach, size_t branch, const Tap& tap,
                      const Visit& visit) {
-  const auto& boundary = clip.boundary.empty() ? std::vector<at::Tensor>() : clip.boundary[branch];
-  Walk(clip, states_[branch], boundary)
-      .Run(*trunks_[branch], reach, [&](int64_t frame, const at::Tensor& state) {
-        if (tap) tap(branch, frame, state);
-        visit(frame, state);
-      });
+  const std::vector<at::Tensor> inputs = InputFrames(clip, frame_numbers_).unbind(1);
+  Walk walk(clip, states_, branch);
+  walk.Run(VisitsWithin(states_[branch], reach, ClipLength(clip)),
+           [&](int64_t frame, const std::vector<Earlier>& earlier) {
+             const at::Tensor& input = inputs[static_cast<size_t>(clip.left + frame)];
+             const at::Tensor aligned = Aligned(walk, earlier, input, states_[branch].channels);
+             const at::Tensor state = Output(*trunks_[branch], input, aligned);
+             if (tap) tap(branch, frame, state);
+             visit(frame, state);
+             return state;
+           });
+}
+
+at::Tensor BasicVsr::Output(ConvResidualBlocks& trunk, const at::Tensor& input,
+                            const at::Tensor& aligned) {
+  const Block output = [&trunk](const std::vector<at::Tensor>& in) {
+    return trunk.Forward(at::cat({in[0], in[1]}, 1));
+  };
+  if (!activation_checkpointing()) return output({input, aligned});
+  return Checkpointed(trunk, output, {input, aligned});
 }
 
 at::Tensor BasicVsr::Picture(const at::Tensor& backward, const at::Tensor& forward,
                              const at::Tensor& frame) {
-  return tail_.Forward(LeakyRelu(fusion_(at::cat({backward, forward}, 1))), frame);
+  const Block picture = [this](const std::vector<at::Tensor>& in) {
+    return tail_.Forward(LeakyRelu(fusion_(at::cat({in[0], in[1]}, 1))), in[2]);
+  };
+  if (!activation_checkpointing()) return picture({backward, forward, frame});
+  std::vector<at::Tensor> parameters = tail_.Parameters();
+  parameters.insert(parameters.end(), {fusion_->weight, fusion_->bias});
+  return Checkpointed(std::move(parameters), picture, {backward, forward, frame});
 }
 
 }  // namespace lrti::nn

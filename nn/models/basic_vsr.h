@@ -45,9 +45,12 @@ class BasicVsr final : public Model {
   void Sweep(const Clip& clip, const Reach& reach, size_t branch, const Tap& tap,
              const Visit& visit);
 
+  at::Tensor Output(ConvResidualBlocks& trunk, const at::Tensor& input, const at::Tensor& aligned);
+
   at::Tensor Picture(const at::Tensor& backward, const at::Tensor& forward,
                      const at::Tensor& frame);
 
+  int64_t frame_numbers_;
   std::vector<StateSpec> states_;
   std::shared_ptr<Spynet> spynet_;  // null: states are handed on where they are
   std::vector<std::shared_ptr<ConvResidualBlocks>> trunks_;  // in the order of states_

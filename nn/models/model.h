@@ -48,6 +48,8 @@ struct Clip {
   int64_t right = 0;        // context frames behind
   Flows flows;              // of all frames, EstimateFlows(frames)
   BoundaryStates boundary;  // empty: a cold start on both sides
+  at::Tensor first_number;  // [B], int64: number of each row's first frame in its video;
+                            // undefined: 0. Networks with frame numbers look at it.
 };
 
 /// How far branches have to walk, in frame numbers: forward branches up to `forward_end`
@@ -93,11 +95,31 @@ class Model : public torch::nn::Module {
   /// Runs all branches over the whole clip.
   void Propagate(const Clip& clip, const Tap& tap);
 
+  /// How far flows are needed for the states within `reach` of a video of `length` frames. More
+  /// than `reach` where branches read each other, so that one walks further for another's sake.
+  virtual Reach FlowReach(const Reach& reach, [[maybe_unused]] int64_t length) const {
+    return reach;
+  }
+
   /// First letters of the names of the flow net's parameters; empty where there is none.
   virtual std::string FlowPrefix() const = 0;
 
+  /// Whether a gradient reaches the flow net. Where none does (patch alignment samples the nearest
+  /// pixel), flows never change and are computed once for all clips of a sequence.
+  virtual bool FlowLearns() const { return !FlowPrefix().empty(); }
+
+  /// Computes the inner values of blocks again in the backward pass instead of keeping them: less
+  /// memory, about a forward pass more time, the same numbers.
+  void SetActivationCheckpointing(bool on) { activation_checkpointing_ = on; }
+
   /// Most context frames on a side that a clip can use: the largest order.
   int64_t Context() const;
+
+ protected:
+  bool activation_checkpointing() const { return activation_checkpointing_; }
+
+ private:
+  bool activation_checkpointing_ = false;
 };
 
 /// The network that a config describes, its weights initialised as the public code does from

@@ -167,7 +167,7 @@ TEST_P(ModelContract, WithinReachFlowsAndStatesAreThoseOfTheWhole) {
       SCOPED_TRACE(testing::Message() << "forward to " << end << ", backward to " << begin);
       const Reach reach{.forward_end = end, .backward_begin = begin};
       Clip clip = whole;
-      clip.flows = model_->EstimateFlows(whole.frames, reach);
+      clip.flows = model_->EstimateFlows(whole.frames, model_->FlowReach(reach, kLength));
       States within;
       model_->Propagate(clip, reach, Recorder(within, *model_, kLength));
       for (size_t branch = 0; branch < states.size(); ++branch) {
@@ -194,13 +194,55 @@ TEST_P(ModelContract, AClipNeedsNoFlowsThatLeadOutOfIt) {
   EXPECT_LT(Distance(model_->Forward(fewer, nullptr), model_->Forward(part, nullptr)), 1e-12);
 }
 
-TEST_P(ModelContract, EveryParameterGetsAGradient) {
+TEST_P(ModelContract, EveryParameterThatLearnsGetsAGradient) {
   Loss(model_->Forward(Whole(Video(1, 3)), nullptr)).backward();
+  const std::set<std::string> idle(GetParam().idle.begin(), GetParam().idle.end());
   for (const auto& parameter : model_->named_parameters()) {
+    const bool of_flow =
+        !model_->FlowPrefix().empty() && parameter.key().starts_with(model_->FlowPrefix());
     const at::Tensor& gradient = parameter.value().grad();
-    ASSERT_TRUE(gradient.defined()) << parameter.key();
-    EXPECT_GT(gradient.abs().max().item<double>(), 0) << parameter.key();
+    const double largest = gradient.defined() ? gradient.abs().max().item<double>() : 0;
+    const bool learns = !idle.contains(parameter.key()) && (!of_flow || model_->FlowLearns());
+    EXPECT_EQ(largest > 0, learns) << parameter.key();
   }
+}
+
+TEST_P(ModelContract, ActivationCheckpointingChangesNoBit) {
+  const Clip whole = Whole(Video(1, 3));
+  const auto gradients = [&](bool checkpointing) {
+    model_->zero_grad();
+    model_->SetActivationCheckpointing(checkpointing);
+    Clip clip = whole;
+    clip.flows = model_->EstimateFlows(whole.frames);
+    Loss(model_->Forward(clip, nullptr)).backward();
+    std::vector<at::Tensor> all;
+    for (const at::Tensor& parameter : model_->parameters()) all.push_back(parameter.grad());
+    return all;
+  };
+  const auto kept = gradients(false);
+  const auto recomputed = gradients(true);
+  for (size_t i = 0; i < kept.size(); ++i) {
+    ASSERT_EQ(kept[i].defined(), recomputed[i].defined());
+    if (kept[i].defined()) {
+      EXPECT_TRUE(at::equal(kept[i], recomputed[i]));
+    }
+  }
+}
+
+TEST_P(ModelContract, WithFrameNumbersAClipGoesOnAsIfItHadNeverBeenCut) {
+  const torch::NoGradGuard no_grad;
+  job::ModelConfig config = GetParam().small;
+  std::visit([](auto& options) { options.frame_numbers = kFrames; }, config);
+  torch::manual_seed(1);
+  model_ = MakeModel(config);
+  model_->to(at::kDouble);
+  const Clip whole = Whole(Video(1, kFrames));
+  States states;
+  const at::Tensor expected = model_->Forward(whole, Recorder(states, *model_, kFrames));
+  Clip part = Part(whole, states, 2, 4);
+  EXPECT_GT(Distance(model_->Forward(part, nullptr), expected.slice(1, 2, 4)), 1e-9);
+  part.first_number = at::full({1}, 2 - part.left, at::kLong);
+  EXPECT_LT(Distance(model_->Forward(part, nullptr), expected.slice(1, 2, 4)), 1e-12);
 }
 
 TEST_P(ModelContract, ParametersOfTheFlowNetBearItsPrefix) {

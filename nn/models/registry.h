@@ -11,6 +11,7 @@ namespace lrti::nn {
 struct RegisteredModel {
   std::string name;
   job::ModelConfig small;
+  std::vector<std::string> idle = {};  // parameters that published files have and no output uses
 };
 
 /// Every network, each in the variants that behave differently. The contract test runs over them.
