@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/models/evaluation_mode.h"
 #include "train/tensor/autocast.h"
 
 namespace lrti::train {
@@ -37,6 +38,7 @@ class ChunkedRun {
     const int64_t first = start - clip.left;
     const int64_t seen = clip.left + count + clip.right;
     clip.frames = frames_.narrow(1, first, seen);
+    clip.first_number = at::full({1}, first, at::kLong);
     if (flows_.forward.defined() && seen > 1) {
       clip.flows = {flows_.forward.narrow(1, first, seen - 1),
                     flows_.backward.narrow(1, first, seen - 1)};
@@ -76,6 +78,7 @@ void ForEachOutput(nn::Model& model, const at::Tensor& frames, int64_t chunk,
                    job::Precision precision,
                    const std::function<void(int64_t, const at::Tensor&)>& use) {
   const torch::NoGradGuard no_grad;
+  const nn::EvaluationMode evaluation(model);
   chunk = std::max(chunk, model.Context());  // a cut's neighbours lie in the next chunk
   ChunkedRun run(model, frames, chunk);
   const PrecisionGuard guard(frames.device(), precision);

@@ -48,7 +48,7 @@ class SequenceStates {
   /// Runs the network over whole sequences, without gradient and for its states alone, and stores
   /// those at the cuts of their planned clips, as of `step`.
   /// `frames`: [B, T, 3, H, W], one row for each number of `sequences`; `flows`: theirs, as far as
-  /// ReachOf(sequences) at least.
+  /// the model's FlowReach(ReachOf(sequences)) at least.
   void LongPass(std::span<const int64_t> sequences, const at::Tensor& frames,
                 const nn::Flows& flows, int64_t step);
 

@@ -3,10 +3,9 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "common/events/progress.h"
@@ -15,10 +14,9 @@
 #include "data/dataset.h"
 #include "nn/models/model.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/clip_source.h"
 #include "train/optim/ema.h"
 #include "train/optim/optimizer.h"
-#include "train/sequence_loader.h"
-#include "train/sequence_states.h"
 #include "train/strategies/clip_plan.h"
 
 namespace lrti::train {
@@ -68,25 +66,13 @@ class Trainer {
   int64_t parameters() const;
 
  private:
-  struct Group;
-
   Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
           events::Progress& progress, const c10::Device& device, ClipPlan plan,
           std::shared_ptr<nn::Model> model);
 
-  void OpenStates();
+  void OpenClips();
   absl::StatusOr<StepResult> DoStep();
-  absl::Status StartRefresh(int64_t refresh);
-  absl::Status LoadSequences(int64_t refresh);
-  absl::Status LongPass(const std::vector<int64_t>& sequences,
-                        const std::vector<LoadedFrames>& loaded);
-  absl::Status Recompute(int64_t sequence);
-  absl::StatusOr<std::vector<Group>> LoadClips();
-  absl::StatusOr<nn::Clip> MakeClip(const Group& group);
-  nn::Flows FlowsOf(const Group& group, const nn::Clip& clip);
-  const nn::Flows& SequenceFlows(int64_t sequence);
-  absl::StatusOr<std::pair<double, double>> Backward(const Group& group, double weight);
-  int64_t MicroBatch() const;
+  absl::StatusOr<std::pair<double, double>> Backward(const ClipGroup& group, double weight);
 
   const job::Spec spec_;
   const data::Dataset& dataset_;
@@ -97,14 +83,10 @@ class Trainer {
   const std::shared_ptr<nn::Model> model_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;
-  std::optional<SequenceStates> states_;
-  std::unique_ptr<SequenceLoader> loader_;
+  std::optional<ClipSource> clips_;
 
   int64_t step_ = 0;
   uint64_t lineage_ = 0;
-  int64_t refresh_ = -1;
-  std::map<int64_t, LoadedFrames> sequences_;  // of this refresh, scope kSequence
-  std::map<int64_t, nn::Flows> flows_;         // of those, while the flow net is frozen
 };
 
 }  // namespace lrti::train
