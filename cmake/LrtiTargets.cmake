@@ -6,6 +6,8 @@ include(GoogleTest)
 #   *.cc, *.h           library  lrti::<folder path with dots>
 #   main.cc             program  PROGRAM
 #   *_test.cc           test program, each of its tests known to ctest with label "unit"
+#   X_fuzz.cc           with LRTI_FUZZ, the libFuzzer program fuzz/X of target `fuzzers`; its first
+#                       inputs lie in tests/fuzz/X
 # TORCH links LibTorch and reuses its precompiled header. A new file needs no edit here.
 function(lrti_folder)
   cmake_parse_arguments(ARG "TORCH" "PROGRAM" "DEPS;TEST_DEPS" ${ARGN})
@@ -17,7 +19,7 @@ function(lrti_folder)
   file(GLOB headers CONFIGURE_DEPENDS *.h)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|main)\\.cc$")
 
   if(sources)
     add_library(${name} STATIC ${sources})
@@ -41,6 +43,10 @@ function(lrti_folder)
     install(TARGETS ${ARG_PROGRAM})
   endif()
 
+  if(LRTI_FUZZ)
+    lrti_fuzzers(${name} "${ARG_TORCH}")
+  endif()
+
   if(tests AND BUILD_TESTING)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
@@ -48,6 +54,25 @@ function(lrti_folder)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
       PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1)  # ctest runs them side by side
   endif()
+endfunction()
+
+# The folder's *_fuzz.cc as programs, each of its own.
+function(lrti_fuzzers library torch)
+  file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cc)
+  foreach(source ${fuzzers})
+    get_filename_component(target "${source}" NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" subject "${target}")
+    add_executable(${target} "${source}")
+    target_link_libraries(${target} PRIVATE ${library})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    lrti_settings(${target} PRIVATE "${torch}")
+    set_target_properties(${target} PROPERTIES
+      OUTPUT_NAME ${subject} RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+    if(NOT TARGET fuzzers)
+      add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${target})
+  endforeach()
 endfunction()
 
 # Warnings, include root and, with LibTorch, its precompiled header.

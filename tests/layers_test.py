@@ -16,7 +16,8 @@ ALLOWED = {
     "nn/losses": ["common/job"],
     "nn/models": ["common/base", "common/job", "nn/blocks", "tests/golden"],
     "train": ["common", "data", "nn/losses", "nn/models", "train"],
-    "train/checkpoint": ["common/base"],
+    "train/checkpoint": ["common/base", "train/formats"],
+    "train/formats": ["common/base"],
     "train/metrics": ["common/base", "common/job", "data"],
     "train/optim": ["common/base", "common/job"],
     "train/report": ["common/base", "data"],
@@ -28,12 +29,12 @@ ALLOWED = {
 
 # Where the headers of a world may appear (docs/architecture.md: LibTorch never meets gRPC).
 WORLDS = {
-    "LibTorch": (re.compile(r"^(torch|ATen|c10)/"),
+    "LibTorch": (re.compile(r"^(torch|ATen|c10|caffe2)/"),
                  ("nn", "train", "cli/vsr", "tests/bench", "tests/golden")),
     "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl")),
 }
 # Folders of `train` that run under the sanitizers, without LibTorch.
-TORCH_FREE = ("train/metrics", "train/report", "train/strategies")
+TORCH_FREE = ("train/formats", "train/metrics", "train/report", "train/strategies")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 

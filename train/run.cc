@@ -17,6 +17,7 @@
 #include "data/dataset.h"
 #include "data/image_file.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/load.h"
 #include "train/load_weights.h"
 #include "train/report/jsonl.h"
 #include "train/report/picture.h"
@@ -77,6 +78,7 @@ class RunLoop {
 
  private:
   absl::Status Open();
+  absl::Status LoadFirstWeights();
   absl::Status Resume();
   absl::Status TrainToTheEnd();
   absl::StatusOr<RunOutcome> Finish();
@@ -132,14 +134,11 @@ absl::Status RunLoop::Open() {
   LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
   LRTI_ASSIGN_OR_RETURN(trainer_,
                         Trainer::Make(spec_, *dataset_, store_, progress_, options_.device));
+  if (!options_.resume) LRTI_RETURN_IF_ERROR(LoadFirstWeights());
 
   LRTI_ASSIGN_OR_RETURN(folder_, RunFolder::Open(options_.folder, options_.resume));
   LRTI_RETURN_IF_ERROR(checkpoint::RemoveLeftovers(folder_->checkpoints()));
-  if (options_.resume) {
-    LRTI_RETURN_IF_ERROR(Resume());
-  } else if (!spec_.train.init_from.empty()) {
-    LRTI_RETURN_IF_ERROR(LoadWeights(spec_.train.init_from, trainer_->model()));
-  }
+  if (options_.resume) LRTI_RETURN_IF_ERROR(Resume());
   first_step_ = saved_step_ = trainer_->step();
   LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
   LRTI_ASSIGN_OR_RETURN(metrics_, report::JsonlWriter::Open(folder_->metrics(), trainer_->step()));
@@ -149,9 +148,19 @@ absl::Status RunLoop::Open() {
   return absl::OkStatus();
 }
 
+absl::Status RunLoop::LoadFirstWeights() {
+  const std::string& weights = spec_.train.init_from;
+  const std::string& flow_weights = spec_.train.flow_init_from;
+  if (!weights.empty()) LRTI_RETURN_IF_ERROR(LoadWeights(weights, trainer_->model()));
+  if (!flow_weights.empty()) LRTI_RETURN_IF_ERROR(LoadFlowWeights(flow_weights, trainer_->model()));
+  // The averages began as the random weights, and would remember those for thousands of steps.
+  Ema* ema = trainer_->ema();
+  return ema == nullptr ? absl::OkStatus() : ema->Restore(checkpoint::TensorsOf(trainer_->model()));
+}
+
 absl::Status RunLoop::Resume() {
   LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
-  if (all.empty()) return absl::OkStatus();  // stopped before its first checkpoint: begins anew
+  if (all.empty()) return LoadFirstWeights();  // stopped before its first checkpoint: begins anew
   LRTI_ASSIGN_OR_RETURN(
       const checkpoint::Found newest,
       checkpoint::FindNewest(

@@ -51,9 +51,10 @@ void AddEval(CLI::App& app, int& exit_code) {
   command->add_option("config", arguments->config, "Job file: network and evaluation sets")
       ->required();
   command
-      ->add_option("--checkpoint", arguments->checkpoint,
-                   "A checkpoint folder (its averaged weights where it has them) or a "
-                   ".safetensors file")
+      ->add_option(
+          "--checkpoint", arguments->checkpoint,
+          "A checkpoint folder (its averaged weights where it has them), or a .safetensors "
+          "or .pth file of ours, BasicSR or mmagic")
       ->required();
   command->add_option("--set", arguments->overrides, "Change a field of the job (may be repeated)");
   command->add_option("--device", arguments->device, "auto, cpu, cuda or cuda:N")

@@ -124,6 +124,7 @@ struct TrainConfig {
   absl::Duration time_max = absl::ZeroDuration();
   int64_t threads = 0;
   std::string init_from;
+  std::string flow_init_from;
 
   static auto Fields() {
     return std::tuple{
@@ -168,7 +169,13 @@ struct TrainConfig {
                       "CPU threads of the tensor library; 0: one a core.", config::Between(0, 1024),
                       config::Unit("threads")},
         config::Field{"init_from", &TrainConfig::init_from,
-                      "Weights to start from: a checkpoint folder or .safetensors file."},
+                      "Weights to start from: a checkpoint folder, or a .safetensors or .pth file "
+                      "of ours, BasicSR or mmagic."},
+        config::Field{
+            "flow_init_from", &TrainConfig::flow_init_from,
+            "Weights of the flow net alone, after init_from: a file of SPyNet's or of any "
+            "network with one. SPyNet's published weights are not shipped, because their "
+            "licence forbids it; name your own copy."},
     };
   }
 };

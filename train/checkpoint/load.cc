@@ -43,6 +43,7 @@ absl::Status LoadInto(torch::nn::Module& module, const NamedTensors& tensors, bo
   Names missing;
   Names unexpected;
   Names other_shape;
+  Names other_kind;
   size_t matches = 0;
   for (const auto& [name, to] : own) {
     const auto from = tensors.find(name);
@@ -50,6 +51,10 @@ absl::Status LoadInto(torch::nn::Module& module, const NamedTensors& tensors, bo
       missing.push_back(name);
     } else if (from->second.sizes() != to.sizes()) {
       other_shape.push_back(fmt::format("{} {} for {}", name, Shape(from->second), Shape(to)));
+    } else if (from->second.is_floating_point() != to.is_floating_point()) {
+      other_kind.push_back(fmt::format("{} {} for {}", name,
+                                       c10::toString(from->second.scalar_type()),
+                                       c10::toString(to.scalar_type())));
     } else {
       ++matches;
     }
@@ -58,10 +63,12 @@ absl::Status LoadInto(torch::nn::Module& module, const NamedTensors& tensors, bo
     if (!own.contains(name)) unexpected.push_back(name);
   }
   const bool none = matches == 0 && !own.empty();
-  if (!other_shape.empty() || none || (strict && !(missing.empty() && unexpected.empty()))) {
-    return InvalidArgument("the weights do not fit the network: {} of {} tensors match{}{}{}",
+  const bool unfit = !other_shape.empty() || !other_kind.empty() || none;
+  if (unfit || (strict && !(missing.empty() && unexpected.empty()))) {
+    return InvalidArgument("the weights do not fit the network: {} of {} tensors match{}{}{}{}",
                            matches, own.size(), Listed("other shape", other_shape),
-                           Listed("missing", missing), Listed("unexpected", unexpected));
+                           Listed("other dtype", other_kind), Listed("missing", missing),
+                           Listed("unexpected", unexpected));
   }
   const torch::NoGradGuard no_grad;
   for (const auto& [name, to] : own) {

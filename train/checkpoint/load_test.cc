@@ -61,6 +61,16 @@ TEST(LoadInto, ListsAllThatDoesNotFitAndChangesNothing) {
   EXPECT_FALSE(TensorsOf(*network)["1.weight"].eq(3).any().item<bool>());
 }
 
+TEST(LoadInto, RefusesIntegersForFloats) {
+  auto network = Network();
+  NamedTensors tensors = Filled(*network, 3);
+  tensors["0.bias"] = at::ones({3}, at::kLong);
+  EXPECT_EQ(
+      LoadInto(*network, tensors, /*strict=*/true),
+      InvalidArgument("the weights do not fit the network: 6 of 7 tensors match; other dtype: "
+                      "0.bias Long for Float"));
+}
+
 TEST(LoadInto, ListsTenNamesAndCountsTheRest) {
   auto network = Network();
   NamedTensors tensors = Filled(*network, 3);

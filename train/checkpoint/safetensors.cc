@@ -14,10 +14,15 @@
 #include "common/base/files.h"
 #include "common/base/open_file.h"
 #include "common/base/status.h"
-#include "train/checkpoint/safetensors_header.h"
+#include "train/checkpoint/dtype.h"
+#include "train/formats/safetensors_header.h"
+#include "train/formats/utf8.h"
 
 namespace lrti::checkpoint {
 namespace {
+
+using formats::SafetensorsHeader;
+using formats::TensorEntry;
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
@@ -28,16 +33,17 @@ absl::StatusOr<SafetensorsHeader> Plan(const NamedTensors& tensors,
   SafetensorsHeader header;
   header.metadata = metadata;
   for (const auto& [name, tensor] : tensors) {
-    if (name == kMetadataName) return InvalidArgument("tensor '{}': the name is taken", name);
+    if (!formats::IsUtf8(name)) return InvalidArgument("tensor '{}': is not named in UTF-8", name);
+    if (name == formats::kMetadataName)
+      return InvalidArgument("tensor '{}': the name is taken", name);
     if (!tensor.defined()) return InvalidArgument("tensor '{}': is not defined", name);
-    if (const absl::Status status = DtypeName(tensor.scalar_type()).status(); !status.ok()) {
-      return Prefixed(status, fmt::format("tensor '{}'", name));
-    }
-    header.entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), 0, 0});
+    const absl::StatusOr<formats::Dtype> dtype = FileDtype(tensor.scalar_type());
+    if (!dtype.ok()) return Prefixed(dtype.status(), fmt::format("tensor '{}'", name));
+    header.entries.push_back({name, *dtype, tensor.sizes().vec(), 0, 0});
   }
   std::stable_sort(header.entries.begin(), header.entries.end(),
                    [](const TensorEntry& a, const TensorEntry& b) {
-                     return c10::elementSize(a.dtype) > c10::elementSize(b.dtype);
+                     return formats::BytesOf(a.dtype) > formats::BytesOf(b.dtype);
                    });
   uint64_t end = 0;
   for (TensorEntry& entry : header.entries) {
@@ -101,7 +107,7 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(Source& source, const std::string& 
   }
   std::string text(size, '\0');
   LRTI_RETURN_IF_ERROR(source.Read(text.data(), text.size()));
-  absl::StatusOr<SafetensorsHeader> header = ParseHeader(text, rest - size);
+  absl::StatusOr<SafetensorsHeader> header = formats::ParseHeader(text, rest - size);
   if (!header.ok()) return Prefixed(header.status(), path);
   return header;
 }
@@ -113,7 +119,7 @@ absl::StatusOr<FileDigest> WriteSafetensors(const std::string& path, const Named
   absl::StatusOr<SafetensorsHeader> header = Plan(tensors, metadata);
   if (!header.ok()) return Prefixed(header.status(), path);
   LRTI_ASSIGN_OR_RETURN(FileWriter writer, FileWriter::CreateAtomic(path));
-  const std::string text = HeaderText(*header);
+  const std::string text = formats::HeaderText(*header);
   const uint64_t size = text.size();
   std::string length(sizeof(size), '\0');
   std::memcpy(length.data(), &size, sizeof(size));
@@ -134,14 +140,10 @@ absl::StatusOr<Safetensors> ReadSafetensors(const std::string& path,
   Safetensors file;
   file.metadata = std::move(header.metadata);
   for (const TensorEntry& entry : header.entries) {
-    const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(entry.dtype));
+    const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(TensorDtype(entry.dtype)));
     LRTI_RETURN_IF_ERROR(source.Read(tensor.mutable_data_ptr(), tensor.nbytes()));
-    if (entry.dtype == c10::ScalarType::Bool) {
-      // A bool that is neither 0 nor 1 is undefined behaviour in whoever reads it.
-      const auto* bytes = static_cast<const uint8_t*>(tensor.const_data_ptr());
-      if (std::any_of(bytes, bytes + tensor.nbytes(), [](uint8_t byte) { return byte > 1; })) {
-        return DataLoss("{}: tensor '{}': holds a BOOL that is neither 0 nor 1", path, entry.name);
-      }
+    if (!BoolsAreSound(tensor)) {
+      return DataLoss("{}: tensor '{}': holds a BOOL that is neither 0 nor 1", path, entry.name);
     }
     file.tensors.emplace(entry.name, tensor);
   }

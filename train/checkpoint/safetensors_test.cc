@@ -11,7 +11,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "train/checkpoint/safetensors_header.h"
 
 namespace lrti::checkpoint {
 namespace {
@@ -155,7 +154,7 @@ TEST(Safetensors, AFullDiskKeepsTheOldFile) {
   EXPECT_THAT(*ListFolder(folder.path()), ElementsAre("t"));
 }
 
-TEST(Safetensors, SaysWhatIsWrongWithADamagedHeader) {
+TEST(Safetensors, SaysWhatIsWrongWithADamagedFile) {
   const std::string four = "1234";
   const auto one = [](const std::string& entry) { return "{\"w\":" + entry + "}"; };
   struct Case {
@@ -169,43 +168,8 @@ TEST(Safetensors, SaysWhatIsWrongWithADamagedHeader) {
       {File(~uint64_t{0}, "{}", ""), "is not possible"},
       {File(3, "{}", ""), "a header of 3 bytes is not possible"},
       {File(100'000'001, "{}", ""), "is not possible (100000000 allowed, 2 in the file)"},
-      {File("", ""), "not the JSON object"},
-      {File("[]", ""), "not the JSON object"},
       {File("{\"w\":", four), "not the JSON object"},
-      {File("{} x", ""), "not the JSON object"},
-      {File(std::string(5000, '['), ""), "not the JSON object"},
-      {File("{\"w\":{\"a\":{\"b\":{\"c\":{\"d\":1}}}}}", ""), "not the JSON object"},
-      {File("{\"w\":" + good + ",\"w\":" + good + "}", four), "tensor 'w' occurs twice"},
-      {File(R"({"__metadata__":{"a":1}})", ""), "'a' is not a text"},
-      {File(R"({"__metadata__":[]})", ""), "is not a map of texts"},
-      {File(one("7"), four), "tensor 'w': its entry is not {dtype, shape, data_offsets}"},
-      {File(one(R"({"dtype":"F32","shape":[1]})"), four), "tensor 'w': its entry"},
-      {File(one(R"({"dtype":"F31","shape":[1],"data_offsets":[0,4]})"), four),
-       "tensor 'w': dtype F31 is not known"},
-      {File(one(R"({"dtype":32,"shape":[1],"data_offsets":[0,4]})"), four), "dtype 32"},
-      {File(one(R"({"dtype":"F32","shape":1,"data_offsets":[0,4]})"), four), "shape is not a list"},
-      {File(one(R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})"), four),
-       "shape holds -1, which is no size"},
-      {File(one(R"({"dtype":"F32","shape":[1.0],"data_offsets":[0,4]})"), four), "shape holds 1.0"},
-      {File(one(R"({"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]})"), four),
-       "which is no size"},
-      {File(one(R"({"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]})"), four),
-       "larger than any memory"},
-      {File(one(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]})"), ""),
-       "larger than any memory"},
-      {File(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})"), four),
-       "tensor 'w': data_offsets [0, 4] do not hold the 8 bytes"},
-      {File(one(R"({"dtype":"F32","shape":[1],"data_offsets":[4,0]})"), four), "do not hold"},
-      {File(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8]})"), four),
-       "are not two offsets"},
-      {File(one(R"({"dtype":"F32","shape":[1],"data_offsets":[-4,0]})"), four),
-       "are not two offsets"},
       {File(one(good), "123"), "tensor 'w': ends at byte 4 of 3 bytes of data: the file is cut"},
-      {File(one(good), "12345"), "the tensors end at byte 4 of 5 bytes of data"},
-      {File(one(R"({"dtype":"F32","shape":[1],"data_offsets":[1,5]})"), "12345"),
-       "tensor 'w': begins at byte 1, but the one before ends at 0"},
-      {File("{\"v\":" + good + ",\"w\":" + good + "}", four),
-       "tensor 'w': begins at byte 0, but the one before ends at 4"},
       {File(one(R"({"dtype":"BOOL","shape":[4],"data_offsets":[0,4]})"), four),
        "tensor 'w': holds a BOOL that is neither 0 nor 1"},
   };
@@ -226,37 +190,6 @@ TEST(Safetensors, AFileCutAnywhereIsRefused) {
     EXPECT_EQ(ReadBytes(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss) << size;
   }
   EXPECT_TRUE(ReadBytes(whole).ok());
-}
-
-// Whatever a flipped bit in the header does, the answer is a status or tensors that fit the data.
-TEST(Safetensors, AFlippedBitInTheHeaderNeverBreaksTheReader) {
-  constexpr uint64_t kDataBytes = 28;
-  SafetensorsHeader header;
-  header.metadata = {{"format", "pt"}};
-  header.entries = {{"a", at::kFloat, {5}, 0, 20}, {"b", at::kFloat, {2}, 20, kDataBytes}};
-  const std::string whole = HeaderText(header);
-  ASSERT_TRUE(ParseHeader(whole, kDataBytes).ok());
-  int refused = 0;
-  for (size_t i = 0; i < whole.size(); ++i) {
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string text = whole;
-      text[i] = static_cast<char>(text[i] ^ (1 << bit));
-      const auto parsed = ParseHeader(text, kDataBytes);
-      if (!parsed.ok()) {
-        ++refused;
-        continue;
-      }
-      uint64_t total = 0;
-      for (const TensorEntry& entry : parsed->entries) {
-        uint64_t bytes = c10::elementSize(entry.dtype);
-        for (const int64_t size : entry.shape) bytes *= static_cast<uint64_t>(size);
-        EXPECT_EQ(bytes, entry.end - entry.begin) << text;
-        total += bytes;
-      }
-      EXPECT_EQ(total, kDataBytes) << text;
-    }
-  }
-  EXPECT_GT(refused, 100);
 }
 
 TEST(Safetensors, ObeysTheCallersLimits) {

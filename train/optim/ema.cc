@@ -26,6 +26,7 @@ NamedTensors Ema::State() const {
 }
 
 absl::Status Ema::Restore(const NamedTensors& state) {
+  const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < names_.size(); ++i) {
     const auto it = state.find(names_[i]);
     if (it == state.end()) return InvalidArgument("ema weights: '{}' is missing", names_[i]);

@@ -1,7 +1,7 @@
-#include "train/checkpoint/safetensors_header.h"
+#include "train/formats/safetensors_header.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "nlohmann/json.hpp"
 
-namespace lrti::checkpoint {
+namespace lrti::formats {
 namespace {
 
 using Json = nlohmann::json;
@@ -17,19 +17,6 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr size_t kDimensionsMax = 64;
 constexpr int kDepthMax = 3;  // {"name": {"shape": [..]}}
-
-constexpr std::array<std::pair<const char*, c10::ScalarType>, 10> kDtypes = {{
-    {"F64", c10::ScalarType::Double},
-    {"F32", c10::ScalarType::Float},
-    {"F16", c10::ScalarType::Half},
-    {"BF16", c10::ScalarType::BFloat16},
-    {"I64", c10::ScalarType::Long},
-    {"I32", c10::ScalarType::Int},
-    {"I16", c10::ScalarType::Short},
-    {"I8", c10::ScalarType::Char},
-    {"U8", c10::ScalarType::Byte},
-    {"BOOL", c10::ScalarType::Bool},
-}};
 
 // Parses an object; says why not. A name that occurs twice would hide a tensor, and deep nesting
 // would cost memory: both are refused while parsing.
@@ -63,11 +50,9 @@ absl::StatusOr<std::map<std::string, std::string>> ParseMetadata(const Json& jso
   return metadata;
 }
 
-absl::StatusOr<c10::ScalarType> ParseDtype(const Json& json) {
+absl::StatusOr<Dtype> ParseDtype(const Json& json) {
   const std::string name = json.is_string() ? json.get<std::string>() : json.dump().substr(0, 40);
-  for (const auto& [known, dtype] : kDtypes) {
-    if (name == known) return dtype;
-  }
+  if (const std::optional<Dtype> dtype = FromSafetensorsName(name)) return *dtype;
   return DataLoss("dtype {} is not known", name);
 }
 
@@ -76,7 +61,7 @@ absl::StatusOr<uint64_t> ParseShape(const Json& json, TensorEntry& entry) {
   if (!json.is_array() || json.size() > kDimensionsMax) {
     return DataLoss("shape is not a list of at most {} sizes", kDimensionsMax);
   }
-  uint64_t bytes = c10::elementSize(entry.dtype);
+  auto bytes = static_cast<uint64_t>(BytesOf(entry.dtype));
   for (const Json& size : json) {
     if (!size.is_number_unsigned() || size.get<uint64_t>() > INT64_MAX) {
       return DataLoss("shape holds {}, which is no size", size.dump().substr(0, 40));
@@ -137,18 +122,11 @@ absl::Status Arrange(std::vector<TensorEntry>& entries, uint64_t data_bytes) {
 
 }  // namespace
 
-absl::StatusOr<std::string> DtypeName(c10::ScalarType dtype) {
-  for (const auto& [name, known] : kDtypes) {
-    if (dtype == known) return std::string(name);
-  }
-  return InvalidArgument("dtype {} cannot be stored", c10::toString(dtype));
-}
-
 std::string HeaderText(const SafetensorsHeader& header) {
   OrderedJson json = OrderedJson::object();
   if (!header.metadata.empty()) json[kMetadataName] = header.metadata;
   for (const TensorEntry& entry : header.entries) {
-    json[entry.name] = {{"dtype", DtypeName(entry.dtype).value()},
+    json[entry.name] = {{"dtype", SafetensorsName(entry.dtype)},
                         {"shape", entry.shape},
                         {"data_offsets", {entry.begin, entry.end}}};
   }
@@ -173,4 +151,4 @@ absl::StatusOr<SafetensorsHeader> ParseHeader(const std::string& text, uint64_t 
   return header;
 }
 
-}  // namespace lrti::checkpoint
+}  // namespace lrti::formats
