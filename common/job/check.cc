@@ -4,6 +4,7 @@
 #include <cctype>
 #include <initializer_list>
 #include <set>
+#include <variant>
 
 #include "fmt/format.h"
 
@@ -37,6 +38,7 @@ class Checker {
     Evaluation();
     Optimizer();
     Training();
+    if (Sound({"spec.model"})) std::visit([this](const auto& model) { Model(model); }, spec_.model);
     if (Sound({"spec.strategy", "spec.model"})) {
       std::visit([this](const auto& strategy) { Strategy(strategy); }, spec_.strategy);
     }
@@ -121,6 +123,42 @@ class Checker {
     if (Sound({"spec.train.ema_decay"}) && train.ema_decay >= 1) {
       Add("spec.train.ema_decay", "must be below 1: 1 never follows the weights; 0 turns it off");
     }
+  }
+
+  template <typename Options>
+  void Model(const Options& options) {
+    if constexpr (requires { options.sizes; }) Transformer(options.sizes);
+    if (options.frame_numbers > 0 && Sound({"spec.strategy"}) &&
+        std::holds_alternative<PlainStrategy>(spec_.strategy)) {
+      Add("spec.model.frame_numbers",
+          "needs a strategy with spec.strategy.sequence_frames, such as tb; 0 turns it off");
+    }
+  }
+
+  void Transformer(const TransformerSizes& sizes) {
+    if (sizes.depths.empty()) {
+      Add("spec.model.depths", "has no entry; give one for each group of blocks");
+    }
+    if (sizes.heads.size() != sizes.depths.size()) {
+      Add("spec.model.heads", fmt::format("has {} entries, but depths has {}; give as many",
+                                          sizes.heads.size(), sizes.depths.size()));
+    }
+    for (size_t i = 0; i < sizes.heads.size(); ++i) {
+      if (sizes.embed_dim % sizes.heads[i] == 0) continue;
+      Add(fmt::format("spec.model.heads.{}", i),
+          fmt::format("{} does not divide embed_dim ({})", sizes.heads[i], sizes.embed_dim));
+    }
+    WindowFits(sizes.window, "spec.data.train.crop", spec_.data.train.crop);
+    for (size_t i = 0; i < spec_.data.eval.size(); ++i) {
+      WindowFits(sizes.window, fmt::format("spec.data.eval.{}.crop", i), spec_.data.eval[i].crop);
+    }
+  }
+
+  void WindowFits(int64_t window, const std::string& path, int64_t crop) {
+    if (!Sound({path}) || crop == 0 || crop >= window) return;
+    Add(path, fmt::format("{} is smaller than spec.model.window; at least {}, or 0 for whole "
+                          "frames",
+                          crop, window));
   }
 
   void Strategy(const PlainStrategy& plain) {

@@ -38,6 +38,7 @@ void MakePathsAbsolute(const std::filesystem::path& folder, Spec& spec) {
     MakeAbsolute(folder, set.source.lr_path);
   }
   MakeAbsolute(folder, spec.train.init_from);
+  MakeAbsolute(folder, spec.train.flow_init_from);
 }
 
 }  // namespace

@@ -150,6 +150,22 @@ TEST(Parse, RefusesFieldsThatCannotHoldTogether) {
       Case{{"spec.data.eval=[{path: x, name: a/b}]"},
            "spec.data.eval.0.name: names files: use 1 to 100 letters, digits, '.', '_' and '-', "
            "and no '.' in front"},
+      Case{{"spec.model={type: psrt, depths: [2, 2], heads: [6]}"},
+           "spec.model.heads: has 1 entries, but depths has 2; give as many"},
+      Case{{"spec.model={type: iiab, depths: [], heads: []}"},
+           "spec.model.depths: has no entry; give one for each group of blocks"},
+      Case{{"spec.model={type: lrti_vsr, depths: [6, 6], heads: [6, 7]}"},
+           "spec.model.heads.1: 7 does not divide embed_dim (120)"},
+      Case{
+          {"spec.model={type: lrti_vsr, window: 16}", "spec.data.train.crop=15"},
+          "spec.data.train.crop: 15 is smaller than spec.model.window; at least 16, or 0 for whole "
+          "frames"},
+      Case{{"spec.model={type: lrti_vsr, window: 16}", "spec.data.eval=[{path: x, crop: 12}]"},
+           "spec.data.eval.0.crop: 12 is smaller than spec.model.window; at least 16, or 0 for "
+           "whole frames"},
+      Case{{"spec.model={type: basicvsr, frame_numbers: 100}", "spec.strategy={type: plain}"},
+           "spec.model.frame_numbers: needs a strategy with spec.strategy.sequence_frames, such as "
+           "tb; 0 turns it off"},
       Case{{"spec.data.eval=[{path: x, first_frame: 3, last_frame: 2}]"},
            "spec.data.eval.0.last_frame: 2 lies before first_frame (3); -1 means to the end"},
   };
@@ -171,6 +187,10 @@ TEST(Parse, AllowsWhatJustHoldsTogether) {
       {"spec.train.micro_batch=3"},
       {"spec.optimizer.lr=1e-8", "spec.optimizer.schedule.type=constant"},
       {"spec.data.train.crop=8"},
+      {"spec.model={type: lrti_vsr, depths: [6], heads: [6]}"},
+      {"spec.model={type: psrt, window: 16}", "spec.data.train.crop=16"},
+      {"spec.model={type: iiab, window: 64}", "spec.data.train.crop=0"},
+      {"spec.model={type: lrti_vsr, frame_numbers: 100}", "spec.strategy={type: pi}"},
       {"spec.data.eval=[{path: x, name: a}, {path: x, name: b}]"},
   };
   for (const auto& overrides : cases) {
@@ -227,7 +247,8 @@ TEST(Job, HasEveryKeyInItsReference) {
   const std::string reference = config::Reference<Job>("Jobs");
   for (const char* heading :
        {"## `metadata`", "## `spec`", "## `spec.model`", "### `spec.model` with `type: basicvsr`",
-        "## `spec.data.train`", "## `spec.data.train.degradation`", "## `spec.data.eval[]`",
+        "### `spec.model` with `type: lrti_vsr`", "## `spec.data.train`",
+        "## `spec.data.train.degradation`", "## `spec.data.eval[]`",
         "### `spec.strategy` with `type: tb`", "### `spec.strategy` with `type: pi`",
         "## `spec.optimizer.schedule`", "## `spec.resources.max_restarts`"}) {
     EXPECT_THAT(reference, HasSubstr(heading));
@@ -255,7 +276,12 @@ TEST(Job, HasASchemaForEditors) {
   EXPECT_EQ(spec["train"]["properties"]["time_max"]["default"], "0s");
 }
 
-TEST(Order, IsOneForBasicVsr) { EXPECT_EQ(Order(BasicVsrOptions{}), 1); }
+TEST(Order, IsWhatTheNetworkNeeds) {
+  EXPECT_EQ(Order(BasicVsrOptions{}), 1);
+  EXPECT_EQ(Order(PsrtOptions{}), 2);
+  EXPECT_EQ(Order(IiabOptions{}), 2);
+  EXPECT_EQ(Order(LrtiVsrOptions{}), 2);
+}
 
 class ParseFileTest : public ::testing::Test {
  protected:
@@ -274,7 +300,7 @@ spec:
   data:
     train: {path: videos/hr, lr_path: ../lr}
     eval: [{path: /abs/set}, {path: set, name: b}]
-  train: {init_from: runs/a}
+  train: {init_from: runs/a, flow_init_from: spynet.pth}
 )");
   const auto job = ParseFile(path_, {});
   ASSERT_TRUE(job.ok()) << job.status();
@@ -286,6 +312,7 @@ spec:
   EXPECT_EQ(spec.data.eval[0].source.lr_path, "");
   EXPECT_EQ(spec.data.eval[1].source.path, folder_ / "set");
   EXPECT_EQ(spec.train.init_from, folder_ / "runs/a");
+  EXPECT_EQ(spec.train.flow_init_from, folder_ / "spynet.pth");
 }
 
 TEST_F(ParseFileTest, AppliesOverridesBeforeItChecks) {

@@ -4,6 +4,9 @@ namespace lrti::job {
 namespace {
 
 int64_t OrderOf(const BasicVsrOptions&) { return 1; }
+int64_t OrderOf(const PsrtOptions&) { return 2; }
+int64_t OrderOf(const IiabOptions&) { return 2; }
+int64_t OrderOf(const LrtiVsrOptions&) { return 2; }
 
 }  // namespace
 

@@ -71,8 +71,8 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
     variable_list inputs;
     variable_list asked;  // what a gradient is asked for
     for (const at::Tensor& input : context->get_saved_variables()) {
-      inputs.push_back(input.defined() ? input.detach() : input);
-      if (!input.defined() || !input.requires_grad()) continue;
+      inputs.push_back(input.detach());
+      if (!input.requires_grad()) continue;
       asked.push_back(inputs.back().requires_grad_());
     }
     for (const at::Tensor& parameter : recipe->parameters) {
@@ -90,7 +90,7 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
     variable_list answer(1);  // the recipe has none
     size_t next = 0;
     const auto append = [&](const at::Tensor& tensor) {
-      answer.push_back(tensor.defined() && tensor.requires_grad() ? found[next++] : at::Tensor());
+      answer.push_back(tensor.requires_grad() ? found[next++] : at::Tensor());
     };
     for (const at::Tensor& input : inputs) append(input);
     for (const at::Tensor& parameter : recipe->parameters) append(parameter);
@@ -98,15 +98,34 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
   }
 };
 
+// The inputs that are there, and the block as a function of them alone: an autograd function takes
+// no undefined tensors.
+std::pair<Block, std::vector<at::Tensor>> OfDefined(const Block& block,
+                                                    const std::vector<at::Tensor>& inputs) {
+  std::vector<bool> defined;
+  std::vector<at::Tensor> given;
+  for (const at::Tensor& input : inputs) {
+    defined.push_back(input.defined());
+    if (input.defined()) given.push_back(input);
+  }
+  const Block of_given = [block, defined](const std::vector<at::Tensor>& some) {
+    std::vector<at::Tensor> all;
+    size_t next = 0;
+    for (const bool is_there : defined) all.push_back(is_there ? some[next++] : at::Tensor());
+    return block(all);
+  };
+  return {of_given, given};
+}
+
 }  // namespace
 
 at::Tensor Checkpointed(std::vector<at::Tensor> parameters, const Block& block,
                         const std::vector<at::Tensor>& inputs) {
   if (!at::GradMode::is_enabled()) return block(inputs);
-  std::vector<at::Tensor> tensors = inputs;
+  auto [of_given, tensors] = OfDefined(block, inputs);
   tensors.insert(tensors.end(), parameters.begin(), parameters.end());
   const auto recipe =
-      c10::make_intrusive<Recipe>(block, std::move(parameters), inputs.front().device().type());
+      c10::make_intrusive<Recipe>(of_given, std::move(parameters), inputs.front().device().type());
   return Recomputed::apply(recipe, at::TensorList(tensors));
 }
 

@@ -13,10 +13,12 @@ namespace lrti::nn {
 using Block = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 
 /// block(inputs), whose inner values are not kept for the backward pass but computed again there.
+/// Any of the inputs but the first may be undefined.
 ///
 /// `parameters`, all that the block uses, enter as inputs of their own, so that each gets one
 /// gradient however often the block is used in a step; what a data-parallel reducer needs. On the
-/// CPU the numbers equal those of block(inputs) to the bit. Without a graph it is block(inputs).
+/// CPU the numbers equal those of block(inputs) to the bit where the block uses each parameter
+/// once. Without a graph it is block(inputs).
 at::Tensor Checkpointed(std::vector<at::Tensor> parameters, const Block& block,
                         const std::vector<at::Tensor>& inputs);
 

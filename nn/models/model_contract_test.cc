@@ -88,6 +88,15 @@ class ModelContract : public testing::TestWithParam<RegisteredModel> {
     return part;
   }
 
+  // Whether a gradient reaches the parameter of this name.
+  bool Learns(const std::string& name) const {
+    const std::string prefix = model_->FlowPrefix();
+    const bool of_flow = !prefix.empty() && name.starts_with(prefix);
+    const std::vector<std::string>& idle = GetParam().idle;
+    return std::find(idle.begin(), idle.end(), name) == idle.end() &&
+           (!of_flow || model_->FlowLearns());
+  }
+
   std::shared_ptr<Model> model_;
 };
 
@@ -104,7 +113,7 @@ TEST_P(ModelContract, AClipGoesOnFromStatesAsIfItHadNeverBeenCut) {
       EXPECT_LT(Distance(model_->Forward(part, nullptr), slice), 1e-12);
       if (begin == 0 && end == kFrames) continue;
       part.boundary.clear();
-      EXPECT_GT(Distance(model_->Forward(part, nullptr), slice), 1e-6);
+      EXPECT_GT(Distance(model_->Forward(part, nullptr), slice), 1e-9);
     }
   }
 }
@@ -162,8 +171,9 @@ TEST_P(ModelContract, WithinReachFlowsAndStatesAreThoseOfTheWhole) {
   const Clip whole = Whole(Video(1, kLength));
   States states;
   model_->Propagate(whole, Recorder(states, *model_, kLength));
-  for (int64_t begin = 0; begin <= kLength; ++begin) {
-    for (int64_t end = 0; end <= kLength; ++end) {
+  // All, a part, or nothing of each direction.
+  for (const int64_t begin : {int64_t{0}, int64_t{1}, kLength}) {
+    for (const int64_t end : {kLength, kLength - 1, int64_t{0}}) {
       SCOPED_TRACE(testing::Message() << "forward to " << end << ", backward to " << begin);
       const Reach reach{.forward_end = end, .backward_begin = begin};
       Clip clip = whole;
@@ -196,18 +206,14 @@ TEST_P(ModelContract, AClipNeedsNoFlowsThatLeadOutOfIt) {
 
 TEST_P(ModelContract, EveryParameterThatLearnsGetsAGradient) {
   Loss(model_->Forward(Whole(Video(1, 3)), nullptr)).backward();
-  const std::set<std::string> idle(GetParam().idle.begin(), GetParam().idle.end());
   for (const auto& parameter : model_->named_parameters()) {
-    const bool of_flow =
-        !model_->FlowPrefix().empty() && parameter.key().starts_with(model_->FlowPrefix());
     const at::Tensor& gradient = parameter.value().grad();
     const double largest = gradient.defined() ? gradient.abs().max().item<double>() : 0;
-    const bool learns = !idle.contains(parameter.key()) && (!of_flow || model_->FlowLearns());
-    EXPECT_EQ(largest > 0, learns) << parameter.key();
+    EXPECT_EQ(largest > 0, Learns(parameter.key())) << parameter.key();
   }
 }
 
-TEST_P(ModelContract, ActivationCheckpointingChangesNoBit) {
+TEST_P(ModelContract, ActivationCheckpointingChangesNoGradient) {
   const Clip whole = Whole(Video(1, 3));
   const auto gradients = [&](bool checkpointing) {
     model_->zero_grad();
@@ -239,10 +245,10 @@ TEST_P(ModelContract, WithFrameNumbersAClipGoesOnAsIfItHadNeverBeenCut) {
   const Clip whole = Whole(Video(1, kFrames));
   States states;
   const at::Tensor expected = model_->Forward(whole, Recorder(states, *model_, kFrames));
-  Clip part = Part(whole, states, 2, 4);
-  EXPECT_GT(Distance(model_->Forward(part, nullptr), expected.slice(1, 2, 4)), 1e-9);
-  part.first_number = at::full({1}, 2 - part.left, at::kLong);
-  EXPECT_LT(Distance(model_->Forward(part, nullptr), expected.slice(1, 2, 4)), 1e-12);
+  Clip part = Part(whole, states, 3, 5);
+  EXPECT_GT(Distance(model_->Forward(part, nullptr), expected.slice(1, 3, 5)), 1e-9);
+  part.first_number = at::full({1}, 3 - part.left, at::kLong);
+  EXPECT_LT(Distance(model_->Forward(part, nullptr), expected.slice(1, 3, 5)), 1e-12);
 }
 
 TEST_P(ModelContract, ParametersOfTheFlowNetBearItsPrefix) {
@@ -354,6 +360,7 @@ TEST_P(ModelContract, Bf16AutocastFollowsFp32AndTrains) {
   EXPECT_GT(Distance(output, exact), 0);
   Loss(output).backward();
   for (const auto& parameter : model_->named_parameters()) {
+    if (!Learns(parameter.key())) continue;
     ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
     EXPECT_TRUE(parameter.value().grad().isfinite().all().item<bool>()) << parameter.key();
   }
