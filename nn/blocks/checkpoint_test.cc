@@ -74,6 +74,17 @@ TEST_F(CheckpointTest, WithoutAGraphTheBlockRunsOnce) {
   EXPECT_EQ(runs_, 1);
 }
 
+TEST_F(CheckpointTest, AnInputMayBeUndefined) {
+  const Block sum = [this](const std::vector<at::Tensor>& inputs) {
+    EXPECT_FALSE(inputs[1].defined());
+    return Plain(inputs[0]) + inputs[2];
+  };
+  const at::Tensor added = at::rand_like(x_).requires_grad_();
+  Checkpointed(block_, sum, {x_, at::Tensor(), added}).sum().backward();
+  EXPECT_TRUE(at::equal(added.grad(), at::ones_like(added)));
+  EXPECT_TRUE(x_.grad().defined());
+}
+
 TEST_F(CheckpointTest, AnInputThatNeedsNoGradientGetsNone) {
   const at::Tensor x = x_.detach();
   Recomputing(x).sum().backward();
