@@ -17,8 +17,9 @@ using Block = std::function<at::Tensor(const std::vector<at::Tensor>& inputs)>;
 ///
 /// `parameters`, all that the block uses, enter as inputs of their own, so that each gets one
 /// gradient however often the block is used in a step; what a data-parallel reducer needs. On the
-/// CPU the numbers equal those of block(inputs) to the bit where the block uses each parameter
-/// once. Without a graph it is block(inputs).
+/// CPU outputs equal those of block(inputs) to the bit, and so do gradients, but for those of a
+/// parameter that the block uses twice: its terms are added in another order. Without a graph it is
+/// block(inputs).
 at::Tensor Checkpointed(std::vector<at::Tensor> parameters, const Block& block,
                         const std::vector<at::Tensor>& inputs);
 

@@ -229,9 +229,9 @@ TEST_P(ModelContract, ActivationCheckpointingChangesNoGradient) {
   const auto recomputed = gradients(true);
   for (size_t i = 0; i < kept.size(); ++i) {
     ASSERT_EQ(kept[i].defined(), recomputed[i].defined());
-    if (kept[i].defined()) {
-      EXPECT_TRUE(at::equal(kept[i], recomputed[i]));
-    }
+    if (!kept[i].defined()) continue;
+    // A weight that a block uses twice gets the sums of its gradients in another order.
+    EXPECT_LE(Distance(kept[i], recomputed[i]), 1e-10 * kept[i].abs().max().item<double>());
   }
 }
 
