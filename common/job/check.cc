@@ -128,11 +128,20 @@ class Checker {
   template <typename Options>
   void Model(const Options& options) {
     if constexpr (requires { options.sizes; }) Transformer(options.sizes);
+    if constexpr (requires { options.offset_groups; }) {
+      OffsetGroups(options.offset_groups, options.channels);
+    }
     if (options.frame_numbers > 0 && Sound({"spec.strategy"}) &&
         std::holds_alternative<PlainStrategy>(spec_.strategy)) {
       Add("spec.model.frame_numbers",
           "needs a strategy with spec.strategy.sequence_frames, such as tb; 0 turns it off");
     }
+  }
+
+  void OffsetGroups(int64_t groups, int64_t channels) {
+    if (groups % 2 == 0 && 2 * channels % groups == 0) return;
+    Add("spec.model.offset_groups",
+        fmt::format("{} is odd or does not divide twice the channels ({})", groups, 2 * channels));
   }
 
   void Transformer(const TransformerSizes& sizes) {

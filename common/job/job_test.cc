@@ -156,6 +156,10 @@ TEST(Parse, RefusesFieldsThatCannotHoldTogether) {
            "spec.model.depths: has no entry; give one for each group of blocks"},
       Case{{"spec.model={type: lrti_vsr, depths: [6, 6], heads: [6, 7]}"},
            "spec.model.heads.1: 7 does not divide embed_dim (120)"},
+      Case{{"spec.model={type: basicvsr_plusplus, channels: 20}"},
+           "spec.model.offset_groups: 16 is odd or does not divide twice the channels (40)"},
+      Case{{"spec.model={type: basicvsr_plusplus, channels: 9, offset_groups: 9}"},
+           "spec.model.offset_groups: 9 is odd or does not divide twice the channels (18)"},
       Case{
           {"spec.model={type: lrti_vsr, window: 16}", "spec.data.train.crop=15"},
           "spec.data.train.crop: 15 is smaller than spec.model.window; at least 16, or 0 for whole "
@@ -190,6 +194,8 @@ TEST(Parse, AllowsWhatJustHoldsTogether) {
       {"spec.model={type: lrti_vsr, depths: [6], heads: [6]}"},
       {"spec.model={type: psrt, window: 16}", "spec.data.train.crop=16"},
       {"spec.model={type: iiab, window: 64}", "spec.data.train.crop=0"},
+      {"spec.model={type: basicvsr_plusplus, channels: 20, offset_groups: 10}"},
+      {"spec.model={type: frvsr, degradation: bd}"},
       {"spec.model={type: lrti_vsr, frame_numbers: 100}", "spec.strategy={type: pi}"},
       {"spec.data.eval=[{path: x, name: a}, {path: x, name: b}]"},
   };

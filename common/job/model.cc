@@ -4,6 +4,8 @@ namespace lrti::job {
 namespace {
 
 int64_t OrderOf(const BasicVsrOptions&) { return 1; }
+int64_t OrderOf(const BasicVsrPlusPlusOptions&) { return 2; }
+int64_t OrderOf(const FrvsrOptions&) { return 1; }
 int64_t OrderOf(const PsrtOptions&) { return 2; }
 int64_t OrderOf(const IiabOptions&) { return 2; }
 int64_t OrderOf(const LrtiVsrOptions&) { return 2; }

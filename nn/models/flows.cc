@@ -14,12 +14,6 @@ namespace {
 constexpr int64_t kCpuPixelsMax = int64_t{1} << 15;
 constexpr int64_t kGpuPixelsMax = int64_t{1} << 19;
 
-int64_t PairsAtATime(const at::Tensor& frames) {
-  if (at::GradMode::is_enabled()) return frames.size(1) - 1;
-  const int64_t pixels = 2 * frames.size(0) * frames.size(3) * frames.size(4);
-  return std::max<int64_t>((frames.is_cuda() ? kGpuPixelsMax : kCpuPixelsMax) / pixels, 1);
-}
-
 // The images of frames `begin` .. `begin + count` at every level, as one batch.
 Spynet::Pyramid Window(const Spynet::Pyramid& pyramid, int64_t batch, int64_t begin,
                        int64_t count) {
@@ -68,9 +62,19 @@ Flows OfFewFrames(Spynet& spynet, const at::Tensor& frames, int64_t forward_coun
 
 }  // namespace
 
-Flows NeighbourFlows(Spynet& spynet, const at::Tensor& frames, const Reach& reach) {
+void CheckFrames(const at::Tensor& frames) {
   TORCH_CHECK(frames.dim() == 5 && frames.size(2) == 3,
               "EstimateFlows: expected frames [B, n, 3, H, W], got ", frames.sizes());
+}
+
+int64_t PairsAtATime(const at::Tensor& frames) {
+  if (at::GradMode::is_enabled()) return frames.size(1) - 1;
+  const int64_t pixels = 2 * frames.size(0) * frames.size(3) * frames.size(4);
+  return std::max<int64_t>((frames.is_cuda() ? kGpuPixelsMax : kCpuPixelsMax) / pixels, 1);
+}
+
+Flows NeighbourFlows(Spynet& spynet, const at::Tensor& frames, const Reach& reach) {
+  CheckFrames(frames);
   const int64_t pairs = frames.size(1) - 1;
   const int64_t forward_end = std::clamp<int64_t>(reach.forward_end - 1, 0, pairs);
   const int64_t backward_begin = std::clamp<int64_t>(reach.backward_begin, 0, pairs);

@@ -53,7 +53,19 @@ class ModelContract : public testing::TestWithParam<RegisteredModel> {
 
   static std::shared_ptr<Model> Make(uint64_t seed) {
     torch::manual_seed(seed);
-    return MakeModel(GetParam().small);
+    const auto model = MakeModel(GetParam().small);
+    // Layers that begin with zeros would hide what lies before them.
+    const torch::NoGradGuard no_grad;
+    for (at::Tensor& parameter : model->parameters()) {
+      if (!parameter.any().item<bool>()) parameter.normal_(0, 0.01);
+    }
+    return model;
+  }
+
+  bool Walks(Direction direction) const {
+    const auto& states = model_->States();
+    return std::any_of(states.begin(), states.end(),
+                       [&](const StateSpec& state) { return state.direction == direction; });
   }
 
   Clip Whole(const at::Tensor& frames) {
@@ -111,7 +123,9 @@ TEST_P(ModelContract, AClipGoesOnFromStatesAsIfItHadNeverBeenCut) {
       const at::Tensor slice = expected.slice(1, begin, end);
       Clip part = Part(whole, states, begin, end);
       EXPECT_LT(Distance(model_->Forward(part, nullptr), slice), 1e-12);
-      if (begin == 0 && end == kFrames) continue;
+      const bool states_missing = (begin > 0 && Walks(Direction::kForward)) ||
+                                  (end < kFrames && Walks(Direction::kBackward));
+      if (!states_missing) continue;
       part.boundary.clear();
       EXPECT_GT(Distance(model_->Forward(part, nullptr), slice), 1e-9);
     }
@@ -141,7 +155,9 @@ TEST_P(ModelContract, FlowsOfAPartAreThoseOfTheWhole) {
     EXPECT_LT(Distance(part.forward, whole.forward.slice(1, 1, 2)), 1e-12);
     EXPECT_LT(Distance(part.backward, whole.backward.slice(1, 1, 2)), 1e-12);
     const Flows mirrored = model_->EstimateFlows(frames.flip(1));
-    EXPECT_LT(Distance(mirrored.forward, whole.backward.flip(1)), 1e-12);
+    if (Walks(Direction::kForward) && Walks(Direction::kBackward)) {
+      EXPECT_LT(Distance(mirrored.forward, whole.backward.flip(1)), 1e-12);
+    }
   }
   EXPECT_FALSE(model_->EstimateFlows(frames.slice(1, 0, 1)).forward.defined());
 }
@@ -381,7 +397,7 @@ TEST_P(ModelContract, RefusesWhatDoesNotFit) {
   refused([](Clip& clip) { clip.frames = clip.frames.squeeze(0); });
   refused([](Clip& clip) { clip.left = clip.frames.size(1); });
   refused([](Clip& clip) { clip.left = clip.right = 0; });
-  refused([](Clip& clip) { clip.boundary.pop_back(); });
+  refused([](Clip& clip) { clip.boundary.emplace_back(); });
   refused([](Clip& clip) { clip.boundary[0].resize(clip.boundary[0].size() + 1); });
   refused([](Clip& clip) { clip.boundary[0][0] = clip.boundary[0][0].narrow(1, 0, 1); });
   refused([](Clip& clip) {  // flows where none are used, none where they are

@@ -4,6 +4,8 @@
 #include <variant>
 
 #include "nn/models/basic_vsr.h"
+#include "nn/models/basic_vsr_plus_plus.h"
+#include "nn/models/frvsr.h"
 #include "nn/models/model.h"
 #include "nn/models/recurrent_transformer.h"
 #include "nn/models/transformer_choices.h"
@@ -15,6 +17,12 @@ namespace {
 // compile.
 std::shared_ptr<Model> Make(const job::BasicVsrOptions& options) {
   return std::make_shared<BasicVsr>(options);
+}
+std::shared_ptr<Model> Make(const job::BasicVsrPlusPlusOptions& options) {
+  return std::make_shared<BasicVsrPlusPlus>(options);
+}
+std::shared_ptr<Model> Make(const job::FrvsrOptions& options) {
+  return std::make_shared<Frvsr>(options);
 }
 std::shared_ptr<Model> Make(const job::PsrtOptions& options) {
   return std::make_shared<RecurrentTransformer>(ChoicesOf(options));
@@ -32,6 +40,23 @@ job::BasicVsrOptions SmallBasicVsr(job::Flow flow) {
   options.blocks = 2;
   options.tail_channels = 4;
   options.flow = flow;
+  return options;
+}
+
+job::BasicVsrPlusPlusOptions SmallBasicVsrPlusPlus() {
+  job::BasicVsrPlusPlusOptions options;
+  options.channels = 8;
+  options.blocks = 1;
+  options.tail_channels = 4;
+  options.offset_groups = 4;
+  return options;
+}
+
+job::FrvsrOptions SmallFrvsr(job::FrvsrDegradation degradation) {
+  job::FrvsrOptions options;
+  options.features = 8;
+  options.blocks = 2;
+  options.degradation = degradation;
   return options;
 }
 
@@ -85,6 +110,9 @@ std::shared_ptr<Model> MakeModel(const job::ModelConfig& config) {
 std::vector<RegisteredModel> RegisteredModels() {
   return {{"basicvsr", SmallBasicVsr(job::Flow::kSpynet)},
           {"basicvsr_without_flow", SmallBasicVsr(job::Flow::kNone)},
+          {"basicvsr_plusplus", SmallBasicVsrPlusPlus()},
+          {"frvsr_bi", SmallFrvsr(job::FrvsrDegradation::kBi)},
+          {"frvsr_bd", SmallFrvsr(job::FrvsrDegradation::kBd)},
           {"psrt", SmallTransformer<job::PsrtOptions>(),
            IdleIn({"conv_first", "conv_first_feat", "conv_before_upsample"})},
           {"iiab", SmallTransformer<job::IiabOptions>(),
