@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,5 +31,15 @@ absl::StatusOr<ImageSize> ReadImageSize(const std::string& path);
 /// or the whole new one, never a part. Errors: NotFound for a missing folder; ResourceExhausted for
 /// a full disk; InvalidArgument for an empty or too large picture.
 absl::Status WritePng(const std::string& path, const Image& image);
+
+/// One RGB picture, 16 bits a channel, in the layout of `Image`.
+struct Image16 {
+  int64_t height = 0;
+  int64_t width = 0;
+  std::vector<uint16_t> pixels;  // [height, width, 3]
+};
+
+/// The same with 16 bits a channel.
+absl::Status WritePng(const std::string& path, const Image16& image);
 
 }  // namespace lrti::data

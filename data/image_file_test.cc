@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "data/test_video.h"
@@ -39,6 +40,20 @@ TEST(WritePng, IsReadBackToTheBit) {
     EXPECT_EQ(read->pixels, image.pixels);
   }
   EXPECT_EQ(Files(folder.path()), 1);
+}
+
+// Two pixels: red falls from 65535 to 257, whose bytes are 1 and 1.
+TEST(WritePng, KeepsSixteenBits) {
+  const TemporaryFolder folder;
+  const Image16 image{.height = 1, .width = 2, .pixels = {65535, 0, 0x1234, 257, 128, 129}};
+  ASSERT_TRUE(WritePng(folder / "a.png", image).ok());
+  const auto bytes = ReadFile(folder / "a.png", 1000);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ((*bytes)[24], 16) << "bits a channel";
+  EXPECT_EQ((*bytes)[25], 2) << "RGB";
+  const auto rounded = ReadImage(folder / "a.png");
+  ASSERT_TRUE(rounded.ok()) << rounded.status();
+  EXPECT_EQ(rounded->pixels, (std::vector<uint8_t>{255, 0, 0x12, 1, 0, 1}));
 }
 
 TEST(WritePng, LeavesNothingBehindWhenTheFolderIsMissing) {

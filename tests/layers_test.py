@@ -13,6 +13,7 @@ ALLOWED = {
     "common/job": ["common/base", "common/config"],
     "data": ["common/base", "common/config", "common/job"],
     "nn/blocks": ["tests/golden"],
+    "nn/census": ["common/job", "nn/models"],
     "nn/losses": ["common/job"],
     "nn/models": ["common/base", "common/job", "nn/blocks", "tests/golden"],
     "train": ["common", "data", "nn/losses", "nn/models", "train"],
@@ -23,14 +24,15 @@ ALLOWED = {
     "train/report": ["common/base", "data"],
     "train/strategies": ["common/base", "common/job", "data"],
     "train/tensor": ["common/base", "common/hidden_state", "common/job"],
-    "cli/vsr": ["common", "data", "nn/models", "train"],
+    "docs/examples": ["common/config", "common/job", "nn/blocks", "nn/models"],
+    "cli/vsr": ["common", "data", "nn/census", "nn/models", "train"],
     "tests": ["common", "data", "nn", "train"],
 }
 
 # Where the headers of a world may appear (docs/architecture.md: LibTorch never meets gRPC).
 WORLDS = {
     "LibTorch": (re.compile(r"^(torch|ATen|c10|caffe2)/"),
-                 ("nn", "train", "cli/vsr", "tests/bench", "tests/golden")),
+                 ("nn", "train", "cli/vsr", "docs/examples", "tests/bench", "tests/golden")),
     "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl")),
 }
 # Folders of `train` that run under the sanitizers, without LibTorch.

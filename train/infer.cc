@@ -13,14 +13,17 @@
 namespace lrti::train {
 namespace {
 
+using OnProgress = std::function<void(int64_t done, int64_t total)>;
+
 class ChunkedRun {
  public:
-  ChunkedRun(nn::Model& model, const at::Tensor& frames, int64_t chunk)
+  ChunkedRun(nn::Model& model, const at::Tensor& frames, int64_t chunk, const OnProgress& progress)
       : model_(model),
         frames_(frames),
         total_(frames.size(1)),
         chunk_(chunk),
-        flows_(model.EstimateFlows(frames)) {}
+        flows_(model.EstimateFlows(frames)),
+        progress_(progress) {}
 
   /// One pass over the video that keeps the states next to every cut.
   void KeepStatesAtCuts() {
@@ -28,10 +31,11 @@ class ChunkedRun {
     model_.Propagate({.frames = frames_, .flows = flows_, .boundary = {}},
                      [this](size_t branch, int64_t frame, const at::Tensor& state) {
                        if (IsNeeded(branch, frame)) states_[{branch, frame}] = state.clone();
+                       Count();
                      });
   }
 
-  at::Tensor Outputs(int64_t start, int64_t count) const {
+  at::Tensor Outputs(int64_t start, int64_t count) {
     nn::Clip clip;
     clip.left = std::min(model_.Context(), start);
     clip.right = std::min(model_.Context(), total_ - start - count);
@@ -53,7 +57,7 @@ class ChunkedRun {
         clip.boundary[branch].push_back(states_.at({branch, frame}));
       }
     }
-    return model_.Forward(clip, {});
+    return model_.Forward(clip, [this](size_t, int64_t, const at::Tensor&) { Count(); });
   }
 
  private:
@@ -64,11 +68,20 @@ class ChunkedRun {
                                                      : place < spec.order && frame >= chunk_;
   }
 
+  void Count() {
+    const auto branches = static_cast<int64_t>(model_.States().size());
+    const int64_t passes = chunk_ < total_ ? 2 : 1;
+    ++states_made_;
+    if (progress_) progress_(states_made_, passes * branches * total_);
+  }
+
   nn::Model& model_;
   const at::Tensor frames_;
   const int64_t total_;
   const int64_t chunk_;
   const nn::Flows flows_;
+  const OnProgress& progress_;
+  int64_t states_made_ = 0;
   std::map<std::pair<size_t, int64_t>, at::Tensor> states_;
 };
 
@@ -76,11 +89,12 @@ class ChunkedRun {
 
 void ForEachOutput(nn::Model& model, const at::Tensor& frames, int64_t chunk,
                    job::Precision precision,
-                   const std::function<void(int64_t, const at::Tensor&)>& use) {
+                   const std::function<void(int64_t, const at::Tensor&)>& use,
+                   const std::function<void(int64_t, int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   const nn::EvaluationMode evaluation(model);
   chunk = std::max(chunk, model.Context());  // a cut's neighbours lie in the next chunk
-  ChunkedRun run(model, frames, chunk);
+  ChunkedRun run(model, frames, chunk, progress);
   const PrecisionGuard guard(frames.device(), precision);
   run.KeepStatesAtCuts();
   for (int64_t start = 0; start < frames.size(1); start += chunk) {

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <stdexcept>
+
 #include "gtest/gtest.h"
 #include "nn/models/registry.h"
 
@@ -31,6 +33,39 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
       EXPECT_EQ(next, 7);
     }
   }
+}
+
+TEST(ForEachOutput, TellsItsProgressStateByState) {
+  const auto model = nn::MakeModel(nn::RegisteredModels().front().small);
+  const at::Tensor frames = torch::rand({1, 5, 3, 16, 16});
+  const auto branches = static_cast<int64_t>(model->States().size());
+  for (const int64_t chunk : {2, 5}) {
+    SCOPED_TRACE(chunk);
+    const int64_t expected = (chunk < 5 ? 2 : 1) * branches * 5;
+    int64_t heard = 0;
+    ForEachOutput(
+        *model, frames, chunk, job::Precision::kFp32, [](int64_t, const at::Tensor&) {},
+        [&](int64_t done, int64_t total) {
+          EXPECT_EQ(done, ++heard);
+          EXPECT_EQ(total, expected);
+        });
+    EXPECT_EQ(heard, expected);
+  }
+}
+
+TEST(ForEachOutput, EndsWithAnExceptionOfTheListener) {
+  const auto model = nn::MakeModel(nn::RegisteredModels().front().small);
+  const at::Tensor frames = torch::rand({1, 5, 3, 16, 16});
+  int64_t outputs = 0;
+  const auto run = [&] {
+    ForEachOutput(
+        *model, frames, 5, job::Precision::kFp32, [&](int64_t, const at::Tensor&) { ++outputs; },
+        [](int64_t done, int64_t) {
+          if (done == 3) throw std::runtime_error("enough");
+        });
+  };
+  EXPECT_THROW(run(), std::runtime_error);
+  EXPECT_EQ(outputs, 0);
 }
 
 }  // namespace

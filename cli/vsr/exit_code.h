@@ -9,7 +9,7 @@ enum ExitCode : int {
   kOk = 0,
   kFailure = 1,        // the run failed: numbers, memory, disk, damaged data
   kBadInput = 2,       // flags, config, or a path that does not fit; nothing was written
-  kInterrupted = 130,  // a second Ctrl-C
+  kInterrupted = 130,  // a second Ctrl-C, or the first where nothing is saved to go on from
 };
 
 inline ExitCode ExitCodeOf(const absl::Status& status) {
@@ -21,6 +21,8 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kOutOfRange:
       return kBadInput;
+    case absl::StatusCode::kCancelled:
+      return kInterrupted;
     default:
       return kFailure;
   }

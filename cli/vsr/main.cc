@@ -16,7 +16,9 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   lrti::vsr::AddTrain(app, exit_code);
   lrti::vsr::AddEval(app, exit_code);
+  lrti::vsr::AddUpscale(app, exit_code);
   lrti::vsr::AddExport(app, exit_code);
+  lrti::vsr::AddInspect(app, exit_code);
   lrti::vsr::AddValidate(app, exit_code);
   lrti::vsr::AddDocs(app, exit_code);
   lrti::vsr::AddCompletion(app, exit_code);

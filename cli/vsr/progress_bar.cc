@@ -14,13 +14,6 @@ constexpr int kWidth = 24;
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 constexpr absl::Duration kPlainLine = absl::Seconds(10);
 
-std::string Bar(double done) {
-  const int filled = static_cast<int>(done * kWidth);
-  std::string bar;
-  for (int i = 0; i < kWidth; ++i) bar += i < filled ? "━" : i == filled ? "╸" : " ";
-  return bar;
-}
-
 std::string StepText(const events::Event& event, int64_t iterations) {
   return fmt::format("step {}/{}  loss {:.4f}  {:.2f} dB  {:.2f} steps/s  ETA {}  {}",
                      event.value("step", int64_t{0}), iterations, event.value("loss", 0.0),
@@ -30,6 +23,13 @@ std::string StepText(const events::Event& event, int64_t iterations) {
 }
 
 }  // namespace
+
+std::string Bar(double done) {
+  const int filled = static_cast<int>(done * kWidth);
+  std::string bar;
+  for (int i = 0; i < kWidth; ++i) bar += i < filled ? "━" : i == filled ? "╸" : " ";
+  return bar;
+}
 
 std::string ShortDuration(absl::Duration duration) {
   const int64_t seconds = absl::ToInt64Seconds(duration);

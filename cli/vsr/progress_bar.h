@@ -33,6 +33,9 @@ class ProgressBar final : public events::EventSink {
   absl::Duration last_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };
 
+/// A bar of fixed width, filled up to `done`, 0 to 1.
+std::string Bar(double done);
+
 /// "1h02m", "3m20s", "45s".
 std::string ShortDuration(absl::Duration duration);
 

@@ -46,7 +46,7 @@ struct Inputs {
 
   int64_t WindowsAtATime() const {
     const int64_t bytes = bias.numel() * static_cast<int64_t>(at::elementSize(type));
-    return std::max<int64_t>((own.is_cuda() ? kGpuScoreBytesMax : kCpuScoreBytesMax) / bytes, 1);
+    return std::max<int64_t>((own.is_cpu() ? kCpuScoreBytesMax : kGpuScoreBytesMax) / bytes, 1);
   }
 };
 

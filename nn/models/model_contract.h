@@ -1,59 +1,92 @@
+#pragma once
+
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
-#include <set>
+#include <ostream>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "nn/models/model.h"
-#include "nn/models/registry.h"
 
+/// For tests: what `Model` promises, as tests that run over any network. A test program includes
+/// this file once and names its networks:
+///
+///     INSTANTIATE_TEST_SUITE_P(Mine, ModelContract, testing::Values(ContractCase{...}), CaseName);
 namespace lrti::nn {
-namespace {
 
-constexpr int64_t kFrames = 6;
-constexpr int64_t kHeight = 12;
-constexpr int64_t kWidth = 16;
+struct ContractCase {
+  std::string name;
+  /// The network in a small size, for videos of `frame_numbers` frames (0: it sees no numbers).
+  std::function<std::shared_ptr<Model>(int64_t frame_numbers)> make;
+  std::vector<std::string> idle = {};  // parameters that no output uses
+};
 
-at::Tensor Video(int64_t batch, int64_t frames, at::ScalarType type = at::kDouble) {
-  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
-  return at::rand({batch, frames, 3, kHeight, kWidth}, generator, at::kDouble).to(type);
+inline void PrintTo(const ContractCase& network, std::ostream* out) { *out << network.name; }
+
+inline std::string CaseName(const testing::TestParamInfo<ContractCase>& info) {
+  return info.param.name;
 }
 
-// states[branch][frame], as a tap hears them.
-using States = std::vector<std::vector<at::Tensor>>;
-
-Tap Recorder(States& states, const Model& model, int64_t frames) {
-  states.assign(model.States().size(), std::vector<at::Tensor>(static_cast<size_t>(frames)));
-  return [&states](size_t branch, int64_t frame, const at::Tensor& state) {
-    at::Tensor& place = states.at(branch).at(static_cast<size_t>(frame));
-    EXPECT_FALSE(place.defined()) << "branch " << branch << ", frame " << frame << " came twice";
-    place = state.detach();
-  };
-}
-
-double Distance(const at::Tensor& a, const at::Tensor& b) {
-  EXPECT_EQ(a.sizes(), b.sizes());
-  return (a - b).abs().max().item<double>();
-}
-
-// A loss that moves with every output element.
-at::Tensor Loss(const at::Tensor& output) { return (output - 0.3).square().mean(); }
-
-class ModelContract : public testing::TestWithParam<RegisteredModel> {
+class ModelContract : public testing::TestWithParam<ContractCase> {
  protected:
+  static constexpr int64_t kFrames = 6;
+  static constexpr int64_t kHeight = 12;
+  static constexpr int64_t kWidth = 16;
+
+  static at::Tensor Video(int64_t batch, int64_t frames, at::ScalarType type = at::kDouble) {
+    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
+    return at::rand({batch, frames, 3, kHeight, kWidth}, generator, at::kDouble).to(type);
+  }
+
+  // states[branch][frame], as a tap hears them.
+  using States = std::vector<std::vector<at::Tensor>>;
+
+  static Tap Recorder(States& states, const Model& model, int64_t frames) {
+    states.assign(model.States().size(), std::vector<at::Tensor>(static_cast<size_t>(frames)));
+    return [&states](size_t branch, int64_t frame, const at::Tensor& state) {
+      at::Tensor& place = states.at(branch).at(static_cast<size_t>(frame));
+      EXPECT_FALSE(place.defined()) << "branch " << branch << ", frame " << frame << " came twice";
+      place = state.detach();
+    };
+  }
+
+  static double Distance(const at::Tensor& a, const at::Tensor& b) {
+    EXPECT_EQ(a.sizes(), b.sizes());
+    return (a - b).abs().max().item<double>();
+  }
+
+  // A loss that moves with every output element.
+  static at::Tensor Loss(const at::Tensor& output) { return (output - 0.3).square().mean(); }
+
+  // Turns bf16 autocast on for a scope; LibTorch has no such guard for C++.
+  class Bf16Autocast {
+   public:
+    Bf16Autocast() {
+      at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+      at::autocast::set_autocast_enabled(at::kCPU, true);
+      at::autocast::increment_nesting();
+    }
+    ~Bf16Autocast() {
+      if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+    }
+    Bf16Autocast(const Bf16Autocast&) = delete;
+    Bf16Autocast& operator=(const Bf16Autocast&) = delete;
+  };
+
   ModelContract() : model_(Make(1)) {
     at::set_num_threads(1);  // the frames are too small for more
     model_->to(at::kDouble);
   }
 
-  static std::shared_ptr<Model> Make(uint64_t seed) {
+  static std::shared_ptr<Model> Make(uint64_t seed, int64_t frame_numbers = 0) {
     torch::manual_seed(seed);
-    const auto model = MakeModel(GetParam().small);
+    const auto model = GetParam().make(frame_numbers);
     // Layers that begin with zeros would hide what lies before them.
     const torch::NoGradGuard no_grad;
     for (at::Tensor& parameter : model->parameters()) {
@@ -253,10 +286,7 @@ TEST_P(ModelContract, ActivationCheckpointingChangesNoGradient) {
 
 TEST_P(ModelContract, WithFrameNumbersAClipGoesOnAsIfItHadNeverBeenCut) {
   const torch::NoGradGuard no_grad;
-  job::ModelConfig config = GetParam().small;
-  std::visit([](auto& options) { options.frame_numbers = kFrames; }, config);
-  torch::manual_seed(1);
-  model_ = MakeModel(config);
+  model_ = Make(1, kFrames);
   model_->to(at::kDouble);
   const Clip whole = Whole(Video(1, kFrames));
   States states;
@@ -341,22 +371,6 @@ TEST_P(ModelContract, Fp32FollowsFp64) {
   EXPECT_LT(Distance(rounded.to(at::kDouble), exact), 1e-4);
 }
 
-// Turns bf16 autocast on for a scope; LibTorch has no such guard for C++.
-class Bf16Autocast {
- public:
-  Bf16Autocast() {
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
-    at::autocast::increment_nesting();
-  }
-  ~Bf16Autocast() {
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, false);
-  }
-  Bf16Autocast(const Bf16Autocast&) = delete;
-  Bf16Autocast& operator=(const Bf16Autocast&) = delete;
-};
-
 TEST_P(ModelContract, Bf16AutocastFollowsFp32AndTrains) {
   model_->to(at::kFloat);
   const at::Tensor frames = Video(1, 3, at::kFloat);
@@ -405,15 +419,4 @@ TEST_P(ModelContract, RefusesWhatDoesNotFit) {
   });
 }
 
-std::string Name(const testing::TestParamInfo<RegisteredModel>& info) { return info.param.name; }
-
-INSTANTIATE_TEST_SUITE_P(All, ModelContract, testing::ValuesIn(RegisteredModels()), Name);
-
-TEST(RegisteredModels, CoverEveryNetworkThatAConfigCanName) {
-  std::set<size_t> covered;
-  for (const RegisteredModel& model : RegisteredModels()) covered.insert(model.small.index());
-  EXPECT_EQ(covered.size(), std::variant_size_v<job::ModelConfig>);
-}
-
-}  // namespace
 }  // namespace lrti::nn
