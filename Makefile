@@ -24,10 +24,10 @@ check:  ## all that a change must pass besides the tests: format, docs, sanitize
 	@tools/setup check
 	@tools/check
 
-bench: build  ## time and memory of truncated training, side by side; rows go to build/bench.json
+bench: build  ## time and memory side by side: truncated training, every network against eager; rows go to build/bench.json
 	@python3 tests/bench/bench.py
 
-bench-full: build  ## the same at the published network's size
+bench-full: build  ## the same at the published networks' sizes
 	@python3 tests/bench/bench.py --full
 
 format:  ## clang-format every source file

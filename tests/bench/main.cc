@@ -35,9 +35,9 @@ int main(int argc, char** argv) {
   app.add_option("config", config, "Job file")->required();
   app.add_option("--set", overrides, "Change a field: spec.train.threads=2 (may be repeated)");
   app.footer(
-      "Lines read: 'steps N', 'memory', 'save FOLDER', 'quit'. Each is answered by one JSON "
-      "object\n"
-      "on one line; the first such line says that the run is ready.");
+      "Lines read: 'steps N', 'infer N', 'memory', 'save FOLDER', 'quit'. Each is answered by one "
+      "JSON\n"
+      "object on one line; the first such line says that the run is ready.");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = lrti::bench::Serve(config, overrides);
   if (status.ok()) return 0;

@@ -5,11 +5,13 @@
 #include <charconv>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "common/base/status.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/resident_memory.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/infer.h"
 
 namespace lrti::bench {
 namespace {
@@ -77,10 +79,12 @@ absl::Status Session::DecodeEveryFrame() const {
 
 absl::StatusOr<std::string> Session::Obey(const std::string& command) {
   if (const auto count = CountOf(command, "steps")) return Steps(*count);
+  if (const auto count = CountOf(command, "infer")) return Infer(*count);
   if (command == "memory") return Memory();
   if (command.starts_with("save ")) return Save(command.substr(5));
-  return InvalidArgument("command '{}': known are 'steps N' (N up to {}), 'memory', 'save FOLDER'",
-                         command, kStepsMax);
+  return InvalidArgument(
+      "command '{}': known are 'steps N', 'infer N' (N up to {}), 'memory', 'save FOLDER'", command,
+      kStepsMax);
 }
 
 absl::StatusOr<std::string> Session::Steps(int64_t count) {
@@ -92,6 +96,26 @@ absl::StatusOr<std::string> Session::Steps(int64_t count) {
   }
   const double seconds = absl::ToDoubleSeconds(clock_.Steady() - begin);
   return nlohmann::json{{"seconds", seconds}, {"steps", count}, {"loss", loss}}.dump();
+}
+
+absl::StatusOr<std::string> Session::Infer(int64_t count) {
+  if (!frames_.defined()) {
+    const int64_t length =
+        std::visit([](const auto& strategy) { return strategy.clip_frames; }, spec_.strategy);
+    frames_ = at::rand({1, length, 3, spec_.data.train.crop, spec_.data.train.crop});
+  }
+  int64_t frames = 0;
+  const absl::Duration begin = clock_.Steady();
+  try {
+    for (int64_t i = 0; i < count; ++i) {
+      train::ForEachOutput(trainer_->model(), frames_, frames_.size(1), spec_.train.precision,
+                           [&](int64_t, const at::Tensor&) { ++frames; });
+    }
+  } catch (const c10::Error& error) {
+    return Error(absl::StatusCode::kInternal, "infer: {}", error.what_without_backtrace());
+  }
+  const double seconds = absl::ToDoubleSeconds(clock_.Steady() - begin);
+  return nlohmann::json{{"seconds", seconds}, {"frames", frames}}.dump();
 }
 
 absl::StatusOr<std::string> Session::Memory() const {

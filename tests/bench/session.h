@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,6 +29,8 @@ class Session {
 
   /// The answer, one JSON object, to a command:
   ///     steps N       N updates: {"seconds", "steps", "loss"}
+  ///     infer N       N passes without a graph over a clip of clip_frames random frames of the
+  ///                   size that training crops: {"seconds", "frames"}
   ///     memory        resident bytes: {"baseline_bytes", "peak_bytes"}
   ///     save FOLDER   writes a checkpoint below FOLDER: {"path"}
   /// Errors: InvalidArgument for any other command; those of Trainer::Step and of writing.
@@ -38,6 +42,7 @@ class Session {
   absl::Status Prepare();
   absl::Status DecodeEveryFrame() const;
   absl::StatusOr<std::string> Steps(int64_t count);
+  absl::StatusOr<std::string> Infer(int64_t count);
   absl::StatusOr<std::string> Memory() const;
   absl::StatusOr<std::string> Save(const std::string& folder) const;
 
@@ -47,6 +52,7 @@ class Session {
   hidden_state::MemoryStore store_;
   std::unique_ptr<data::Dataset> dataset_;
   std::unique_ptr<train::Trainer> trainer_;
+  at::Tensor frames_;  // [1, clip_frames, 3, H, W], what Infer runs over; made when first asked for
   int64_t baseline_bytes_ = 0;
 };
 

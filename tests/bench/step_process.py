@@ -7,17 +7,18 @@ import subprocess
 
 
 class StepProcess:
-    """A program that reads 'steps N', 'memory', 'quit' and answers with a line of JSON.
+    """A program that reads 'steps N', 'infer N', 'memory', 'quit' and answers with a line of JSON.
 
     Between commands it sleeps on its standard input, so runs that are kept side by side do not
-    disturb each other.
+    disturb each other. Passes are those over a whole clip, for inference.
     """
 
-    def __init__(self, command, steps_a_turn):
+    def __init__(self, command, steps_a_turn, passes_a_turn=1):
         self.steps_a_turn = steps_a_turn
+        self.passes_a_turn = passes_a_turn
         self.command = [str(part) for part in command]
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._answer()
+        self.ready = False  # asked for late, so that several start side by side
 
     def _answer(self):
         line = self.process.stdout.readline()
@@ -26,6 +27,9 @@ class StepProcess:
         return json.loads(line)
 
     def ask(self, line):
+        if not self.ready:
+            self._answer()
+            self.ready = True
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return self._answer()
@@ -33,6 +37,10 @@ class StepProcess:
     def seconds_a_step(self):
         answer = self.ask(f"steps {self.steps_a_turn}")
         return answer["seconds"] / answer["steps"]
+
+    def seconds_a_frame(self):
+        answer = self.ask(f"infer {self.passes_a_turn}")
+        return answer["seconds"] / answer["frames"]
 
     def peak_bytes(self):
         """Most memory so far, above what there was before the first step."""
@@ -46,16 +54,16 @@ class StepProcess:
 
 
 class Rounds:
-    """Seconds a step of several runs, measured in turn, round by round."""
+    """Seconds of several runs, a step unless `measure` says otherwise, measured in turn, round by round."""
 
-    def __init__(self, runs, count, say):
+    def __init__(self, runs, count, say, measure=StepProcess.seconds_a_step):
         self.seconds = collections.defaultdict(list)
         for name, run in runs.items():
             say(f"warm-up: {name}")
-            run.seconds_a_step()
+            measure(run)
         for number in range(count):
             for name, run in runs.items():
-                self.seconds[name].append(run.seconds_a_step())
+                self.seconds[name].append(measure(run))
             say(f"round {number + 1} of {count}")
 
     def median(self, name):
