@@ -12,7 +12,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr int64_t kColumnElements = int64_t{1} << 19;  // 2 MiB of fp32, about a core's cache
+constexpr int64_t kImagePixelsMax = int64_t{1} << 24;  // that fp32 can count
+constexpr int64_t kColumnElements = int64_t{1} << 20;  // 4 MiB of fp32
 
 // [B, C, H, W] to [pixels, C], dense.
 at::Tensor Rows(const at::Tensor& image) {
@@ -116,6 +117,8 @@ class CpuDeformConv : public torch::autograd::Function<CpuDeformConv> {
 void Check(const at::Tensor& x, const at::Tensor& offset, const at::Tensor& mask,
            const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(x.dim() == 4, "DeformConv: expected x [B, C, H, W], got ", x.sizes());
+  TORCH_CHECK(x.size(2) * x.size(3) <= kImagePixelsMax, "DeformConv: an image of ", x.size(2), "x",
+              x.size(3), " has more than ", kImagePixelsMax, " pixels");
   const auto like_x = [&](const at::Tensor& t, int64_t channels) {
     return t.dim() == 4 && t.size(0) == x.size(0) && t.size(1) == channels &&
            t.size(2) == x.size(2) && t.size(3) == x.size(3);
@@ -194,8 +197,10 @@ at::Tensor PlainDeformConv(const at::Tensor& x, const at::Tensor& offset, const 
   const at::Tensor values = Bilinear(x.reshape({batch, groups, -1, height * width}),
                                      (row + motion.select(3, 0)).flatten(2),
                                      (column + motion.select(3, 1)).flatten(2), height, width);
+  const at::Tensor nothing = motion.detach().sum(3).flatten(2).mul_(0);  // or not a number
   const at::Tensor columns =
-      (values * mask.reshape({batch, groups, 1, -1})).reshape({batch, -1, height * width});
+      ((values + nothing.unsqueeze(2)) * mask.reshape({batch, groups, 1, -1}))
+          .reshape({batch, -1, height * width});
   return (at::matmul(weight.flatten(1), columns) + bias.view({-1, 1}))
       .view({batch, -1, height, width});
 }

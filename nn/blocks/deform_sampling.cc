@@ -2,54 +2,108 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstddef>
+#include <type_traits>
 
 namespace lrti::nn {
 namespace {
 
 constexpr int64_t kPixelsATask = 16;
 
-/// A place between four pixels.
-template <typename T>
-struct Place {
-  bool inside = false;
-  std::array<int64_t, 4> pixel{};  // of the batch; -1 outside the image
-  std::array<T, 4> weight{};
-  T down = 0;   // of the place below the upper pixels, 0..1
-  T right = 0;  // of the place beyond the left ones
+/// A pixel by its place in its image.
+struct Spot {
+  int64_t image = 0;  // the image's first pixel
+  int64_t row = 0;
+  int64_t column = 0;
 };
 
-template <typename T>
-Place<T> PlaceOf(const DeformShape& shape, int64_t pixel, int64_t tap, const T* offset) {
+Spot SpotOf(const DeformShape& shape, int64_t pixel) {
   const int64_t in_image = pixel % (shape.height * shape.width);
-  const int64_t first = pixel - in_image;
-  const T y = static_cast<T>(in_image / shape.width + tap / 3 - 1) + offset[0];
-  const T x = static_cast<T>(in_image % shape.width + tap % 3 - 1) + offset[1];
-  Place<T> place;
-  place.inside =
-      y > -1 && y < static_cast<T>(shape.height) && x > -1 && x < static_cast<T>(shape.width);
-  if (!place.inside) return place;
-  const auto top = static_cast<int64_t>(std::floor(y));
-  const auto left = static_cast<int64_t>(std::floor(x));
-  place.down = y - static_cast<T>(top);
-  place.right = x - static_cast<T>(left);
-  place.weight = {(1 - place.down) * (1 - place.right), (1 - place.down) * place.right,
-                  place.down * (1 - place.right), place.down * place.right};
-  for (size_t i = 0; i < 4; ++i) {
-    const int64_t row = top + static_cast<int64_t>(i / 2);
-    const int64_t column = left + static_cast<int64_t>(i % 2);
-    const bool outside = row < 0 || row >= shape.height || column < 0 || column >= shape.width;
-    place.pixel[i] = outside ? -1 : first + row * shape.width + column;
-  }
-  return place;
+  return {pixel - in_image, in_image / shape.width, in_image % shape.width};
 }
 
+Spot Next(const DeformShape& shape, Spot spot) {
+  if (++spot.column < shape.width) return spot;
+  spot.column = 0;
+  if (++spot.row < shape.height) return spot;
+  return {spot.image + shape.height * shape.width, 0, 0};
+}
+
+/// Four pixels around a place, by rows. Those outside the image are replaced by its nearest pixels
+/// and weigh nothing, so that loops over channels need no branches.
 template <typename T>
-T Dot(const T* a, const T* b, int64_t count) {
-  T sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += a[i] * b[i];
-  return sum;
+struct Corners {
+  std::array<int32_t, 4> pixel;  // of the image
+  std::array<T, 4> weight;
+  T down;                                               // of the place below the upper pixels, 0..1
+  T right;                                              // of the place beyond the left ones
+  T there_above, there_below, there_left, there_right;  // 1; 0 for what is outside
+};
+
+/// False for a place that touches no pixel, or is not a number.
+template <typename T>
+[[gnu::always_inline]] inline bool Find(int32_t height, int32_t width, T y, T x,
+                                        Corners<T>& corners) {
+  if (!(y > -1 && y < static_cast<T>(height) && x > -1 && x < static_cast<T>(width))) return false;
+  int32_t top = static_cast<int32_t>(y + 1) - 1;  // y + 1 > 0: the cast rounds down
+  int32_t left = static_cast<int32_t>(x + 1) - 1;
+  int32_t below = top + 1;
+  int32_t beyond = left + 1;
+  corners.down = y - static_cast<T>(top);
+  corners.right = x - static_cast<T>(left);
+  corners.there_above = corners.there_below = corners.there_left = corners.there_right = 1;
+  if (top < 0) top = 0, corners.there_above = 0;
+  if (left < 0) left = 0, corners.there_left = 0;
+  if (below >= height) below = height - 1, corners.there_below = 0;
+  if (beyond >= width) beyond = width - 1, corners.there_right = 0;
+  const T upper = (1 - corners.down) * corners.there_above;
+  const T lower = corners.down * corners.there_below;
+  const T before = (1 - corners.right) * corners.there_left;
+  const T after = corners.right * corners.there_right;
+  corners.weight = {upper * before, upper * after, lower * before, lower * after};
+  corners.pixel = {top * width + left, top * width + beyond, below * width + left,
+                   below * width + beyond};
+  return true;
+}
+
+/// Calls use(lanes, channel) over `count` channels, the most of them in lanes of four: a constant
+/// with which compilers use vectors.
+template <typename Use>
+[[gnu::always_inline]] inline void OverChannels(int64_t count, const Use& use) {
+  constexpr std::integral_constant<int64_t, 4> kFour;
+  constexpr std::integral_constant<int64_t, 1> kOne;
+  int64_t c = 0;
+  for (; c + kFour <= count; c += kFour) use(kFour, c);
+  for (; c < count; ++c) use(kOne, c);
+}
+
+/// to = sum of the four pixels' channels by weight.
+template <typename T>
+[[gnu::always_inline]] inline void Blend(const std::array<T, 4>& weight,
+                                         const std::array<const T*, 4>& from, T* __restrict to,
+                                         int64_t count) {
+  OverChannels(count, [&](auto lanes, int64_t c) {
+    for (int64_t l = c; l < c + lanes; ++l) {
+      to[l] = weight[0] * from[0][l] + weight[1] * from[1][l] + weight[2] * from[2][l] +
+              weight[3] * from[3][l];
+    }
+  });
+}
+
+/// Adds `scale` * gradient to a pixel; returns the gradient's product with the pixel's value.
+template <typename T>
+[[gnu::always_inline]] inline T Spread(T scale, const T* __restrict gradient,
+                                       const T* __restrict value, T* __restrict to, int64_t count) {
+  std::array<T, 4> sums{};
+  OverChannels(count, [&](auto lanes, int64_t c) {
+    for (int64_t l = 0; l < lanes; ++l) {
+      to[c + l] += scale * gradient[c + l];
+      sums[static_cast<size_t>(l)] += gradient[c + l] * value[c + l];
+    }
+  });
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 }  // namespace
@@ -57,23 +111,37 @@ T Dot(const T* a, const T* b, int64_t count) {
 template <typename T>
 void DeformColumns(const DeformShape& shape, const PixelRun& run, const DeformInputs<T>& inputs,
                    T* columns) {
+  const auto height = static_cast<int32_t>(shape.height);
+  const auto image_width = static_cast<int32_t>(shape.width);
   const int64_t width = shape.channels / shape.groups;
   const int64_t places = shape.groups * kDeformTaps;
   at::parallel_for(run.begin, run.end, kPixelsATask, [&](int64_t begin, int64_t end) {
-    for (int64_t pixel = begin; pixel < end; ++pixel) {
+    Spot spot = SpotOf(shape, begin);
+    for (int64_t pixel = begin; pixel < end; ++pixel, spot = Next(shape, spot)) {
+      const T* const image = inputs.x + spot.image * shape.channels;
+      const T* offset = inputs.offset + 2 * pixel * places;
+      const T* mask = inputs.mask + pixel * places;
       T* const row = columns + (pixel - run.begin) * kDeformTaps * shape.channels;
-      for (int64_t i = 0; i < places; ++i) {
-        const int64_t group = i / kDeformTaps;
-        const int64_t tap = i % kDeformTaps;
-        const T mask = inputs.mask[pixel * places + i];
-        const Place<T> place = PlaceOf(shape, pixel, tap, inputs.offset + 2 * (pixel * places + i));
-        T* const to = row + tap * shape.channels + group * width;
-        for (int64_t c = 0; c < width; ++c) to[c] = 0;
-        for (size_t corner = 0; corner < 4; ++corner) {
-          if (!place.inside || place.pixel[corner] < 0) continue;
-          const T weight = mask * place.weight[corner];
-          const T* const from = inputs.x + place.pixel[corner] * shape.channels + group * width;
-          for (int64_t c = 0; c < width; ++c) to[c] += weight * from[c];
+      for (int64_t group = 0; group < shape.groups; ++group) {
+        const T* const channels = image + group * width;
+        T* to = row + group * width;
+        for (int64_t tap = 0; tap < kDeformTaps; ++tap) {
+          const T y = static_cast<T>(spot.row + tap / 3 - 1) + offset[0];
+          const T x = static_cast<T>(spot.column + tap % 3 - 1) + offset[1];
+          Corners<T> corners;
+          if (Find(height, image_width, y, x, corners)) {
+            std::array<const T*, 4> from;
+            for (size_t i = 0; i < 4; ++i) {
+              corners.weight[i] *= *mask;
+              from[i] = channels + corners.pixel[i] * shape.channels;
+            }
+            Blend(corners.weight, from, to, width);
+          } else {  // zero, unless something is not a number
+            std::fill(to, to + width, T{0} * (*mask + offset[0] + offset[1]));
+          }
+          to += shape.channels;
+          offset += 2;
+          ++mask;
         }
       }
     }
@@ -84,35 +152,47 @@ template <typename T>
 void DeformColumnsBackward(const DeformShape& shape, const PixelRun& run,
                            const DeformInputs<T>& inputs, const T* columns_gradient,
                            const DeformGradients<T>& gradients) {
+  const auto height = static_cast<int32_t>(shape.height);
+  const auto image_width = static_cast<int32_t>(shape.width);
   const int64_t width = shape.channels / shape.groups;
   const int64_t places = shape.groups * kDeformTaps;
   // A group's channels are one thread's: pixels of one group meet, those of two never do.
   at::parallel_for(0, shape.groups, 1, [&](int64_t group_begin, int64_t group_end) {
-    for (int64_t pixel = run.begin; pixel < run.end; ++pixel) {
+    Spot spot = SpotOf(shape, run.begin);
+    for (int64_t pixel = run.begin; pixel < run.end; ++pixel, spot = Next(shape, spot)) {
       const T* const row = columns_gradient + (pixel - run.begin) * kDeformTaps * shape.channels;
-      for (int64_t i = group_begin * kDeformTaps; i < group_end * kDeformTaps; ++i) {
-        const int64_t group = i / kDeformTaps;
-        const int64_t tap = i % kDeformTaps;
-        const int64_t at = pixel * places + i;
-        const T mask = inputs.mask[at];
-        const Place<T> place = PlaceOf(shape, pixel, tap, inputs.offset + 2 * at);
-        const T* const gradient = row + tap * shape.channels + group * width;
-        std::array<T, 4> dots{};  // of the gradient with each of the four pixels
-        for (size_t corner = 0; corner < 4; ++corner) {
-          if (!place.inside || place.pixel[corner] < 0) continue;
-          const int64_t from = place.pixel[corner] * shape.channels + group * width;
-          dots[corner] = Dot(gradient, inputs.x + from, width);
-          const T weight = mask * place.weight[corner];
-          T* const to = gradients.x + from;
-          for (int64_t c = 0; c < width; ++c) to[c] += weight * gradient[c];
+      for (int64_t group = group_begin; group < group_end; ++group) {
+        const int64_t channels = spot.image * shape.channels + group * width;
+        for (int64_t tap = 0; tap < kDeformTaps; ++tap) {
+          const int64_t at = pixel * places + group * kDeformTaps + tap;
+          const T y = static_cast<T>(spot.row + tap / 3 - 1) + inputs.offset[2 * at];
+          const T x = static_cast<T>(spot.column + tap % 3 - 1) + inputs.offset[2 * at + 1];
+          Corners<T> corners;
+          if (!Find(height, image_width, y, x, corners)) {
+            gradients.mask[at] = gradients.offset[2 * at] = gradients.offset[2 * at + 1] = 0;
+            continue;
+          }
+          const T mask = inputs.mask[at];
+          const T* const gradient = row + tap * shape.channels + group * width;
+          std::array<T, 4> dots;  // of the gradient with each of the four pixels
+          for (size_t i = 0; i < 4; ++i) {
+            const int64_t from = channels + corners.pixel[i] * shape.channels;
+            dots[i] = Spread(mask * corners.weight[i], gradient, inputs.x + from,
+                             gradients.x + from, width);
+          }
+          const T upper = (1 - corners.down) * corners.there_above;
+          const T lower = corners.down * corners.there_below;
+          const T before = (1 - corners.right) * corners.there_left;
+          const T after = corners.right * corners.there_right;
+          gradients.mask[at] = upper * (before * dots[0] + after * dots[1]) +
+                               lower * (before * dots[2] + after * dots[3]);
+          gradients.offset[2 * at] =
+              mask * (corners.there_below * (before * dots[2] + after * dots[3]) -
+                      corners.there_above * (before * dots[0] + after * dots[1]));
+          gradients.offset[2 * at + 1] =
+              mask * (corners.there_right * (upper * dots[1] + lower * dots[3]) -
+                      corners.there_left * (upper * dots[0] + lower * dots[2]));
         }
-        const auto& weight = place.weight;
-        gradients.mask[at] =
-            dots[0] * weight[0] + dots[1] * weight[1] + dots[2] * weight[2] + dots[3] * weight[3];
-        gradients.offset[2 * at] =
-            mask * ((dots[2] - dots[0]) * (1 - place.right) + (dots[3] - dots[1]) * place.right);
-        gradients.offset[2 * at + 1] =
-            mask * ((dots[1] - dots[0]) * (1 - place.down) + (dots[3] - dots[2]) * place.down);
       }
     }
   });

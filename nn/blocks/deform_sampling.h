@@ -13,8 +13,8 @@ namespace lrti::nn {
 ///     columns[p][k][c] = mask[p][9g+k] * x(p + tap k + offset[p][9g+k]),   c of group g, bilinear
 ///
 /// x [pixels][channels]; offset [pixels][9 groups][2], vertical first; mask [pixels][9 groups];
-/// columns [pixels of a run][9][channels]. Taps k go by rows. Outside an image lie zeros; a place
-/// that is not a number is outside.
+/// columns [pixels of a run][9][channels]. Taps k go by rows. Outside an image lie zeros; an
+/// offset or a mask that is not a number gives what is none.
 struct DeformShape {
   int64_t height = 0;
   int64_t width = 0;
