@@ -26,10 +26,14 @@ set(torch_libraries torch torch_cpu c10)
 
 if(EXISTS "${LRTI_TORCH_ROOT}/lib/libtorch_cuda.so")
   list(PREPEND torch_libraries torch_cuda c10_cuda)
-  find_path(LRTI_CUDA_INCLUDE cuda_runtime.h REQUIRED NO_DEFAULT_PATH PATHS "$ENV{CUDA_HOME}/include"
-    /usr/local/cuda/include "${LRTI_TORCH_ROOT}/../nvidia/cu13/include"
-    "${LRTI_TORCH_ROOT}/../nvidia/cuda_runtime/include")
+  set(cuda_homes "$ENV{CUDA_HOME}" "${LRTI_TORCH_ROOT}/../nvidia/cu13"
+    "${LRTI_TORCH_ROOT}/../nvidia/cuda_runtime" /usr/local/cuda)
+  find_path(LRTI_CUDA_INCLUDE cuda_runtime.h REQUIRED NO_DEFAULT_PATH PATHS ${cuda_homes}
+    PATH_SUFFIXES include)
+  find_file(LRTI_CUDART NAMES libcudart.so libcudart.so.13 libcudart.so.12 REQUIRED NO_DEFAULT_PATH
+    PATHS ${cuda_homes} PATH_SUFFIXES lib64 lib)
   target_include_directories(lrti_torch SYSTEM INTERFACE "${LRTI_CUDA_INCLUDE}")
+  target_link_libraries(lrti_torch INTERFACE "${LRTI_CUDART}")
   target_compile_definitions(lrti_torch INTERFACE LRTI_CUDA=1)
   # The NVIDIA libraries behind libtorch_cuda.so need not be installed to link.
   target_link_options(lrti_torch INTERFACE LINKER:--allow-shlib-undefined)

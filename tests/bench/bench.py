@@ -115,7 +115,7 @@ class Bench:
     def small(self):
         if self.smoke:
             return Size(4, 1, 4, crop=32, rounds=1)
-        return self.published(7) if self.full else Size(16, 2, 16, crop=64, rounds=7)
+        return self.published(3) if self.full else Size(32, 8, 40, crop=64, rounds=3)
 
     def published(self, rounds):
         return Size(64, 30, 64, crop=64, rounds=rounds)
@@ -265,7 +265,7 @@ class Bench:
 
 
 SECTIONS = {"trained": lambda bench: bench.truncated("trained", freeze=0),
-            "frozen": lambda bench: bench.truncated("frozen", freeze=-1),
+            "frozen": lambda bench: bench.truncated("frozen", freeze=-1),  # not in a short run
             "eager": Bench.against_eager,
             "networks": Bench.every_network,
             "checkpointing": Bench.checkpointing}
@@ -299,7 +299,8 @@ def main():
         sys.exit(f"bench: {bench.program} is not there; build it with `make build`, or name its folder with --bin")
     print(f"machine: {processor()}, {os.cpu_count()} cores; {arguments.threads} threads a run; load before: "
           f"{os.getloadavg()[0]:.1f}")
-    chosen = [section for name, section in SECTIONS.items() if arguments.only in (None, name)]
+    default = [name for name in SECTIONS if name != "frozen" or arguments.full or arguments.smoke]
+    chosen = [SECTIONS[name] for name in ([arguments.only] if arguments.only else default)]
     rows = [row for section in chosen for row in section(bench)]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
