@@ -100,11 +100,10 @@ class CpuDeformConv : public torch::autograd::Function<CpuDeformConv> {
                                            mask_gradient.mutable_data_ptr<scalar_t>()};
       InPieces(x, [&](const PixelRun& run, at::Tensor columns) {
         const at::Tensor piece = output_gradient.narrow(0, run.begin, run.end - run.begin);
-        DeformColumns(ShapeOf(x, mask), run, inputs, columns.mutable_data_ptr<scalar_t>());
-        matrix_gradient.addmm_(columns.t(), piece);
         at::mm_out(columns, piece, transposed);
-        DeformColumnsBackward(ShapeOf(x, mask), run, inputs, columns.const_data_ptr<scalar_t>(),
-                              into);
+        DeformColumnsBackward(ShapeOf(x, mask), run, inputs, into,
+                              columns.mutable_data_ptr<scalar_t>());
+        matrix_gradient.addmm_(columns.t(), piece);
       });
     });
     const at::Tensor weight_gradient =

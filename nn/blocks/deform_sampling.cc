@@ -150,8 +150,8 @@ void DeformColumns(const DeformShape& shape, const PixelRun& run, const DeformIn
 
 template <typename T>
 void DeformColumnsBackward(const DeformShape& shape, const PixelRun& run,
-                           const DeformInputs<T>& inputs, const T* columns_gradient,
-                           const DeformGradients<T>& gradients) {
+                           const DeformInputs<T>& inputs, const DeformGradients<T>& gradients,
+                           T* columns) {
   const auto height = static_cast<int32_t>(shape.height);
   const auto image_width = static_cast<int32_t>(shape.width);
   const int64_t width = shape.channels / shape.groups;
@@ -160,26 +160,30 @@ void DeformColumnsBackward(const DeformShape& shape, const PixelRun& run,
   at::parallel_for(0, shape.groups, 1, [&](int64_t group_begin, int64_t group_end) {
     Spot spot = SpotOf(shape, run.begin);
     for (int64_t pixel = run.begin; pixel < run.end; ++pixel, spot = Next(shape, spot)) {
-      const T* const row = columns_gradient + (pixel - run.begin) * kDeformTaps * shape.channels;
+      T* const row = columns + (pixel - run.begin) * kDeformTaps * shape.channels;
       for (int64_t group = group_begin; group < group_end; ++group) {
         const int64_t channels = spot.image * shape.channels + group * width;
         for (int64_t tap = 0; tap < kDeformTaps; ++tap) {
           const int64_t at = pixel * places + group * kDeformTaps + tap;
           const T y = static_cast<T>(spot.row + tap / 3 - 1) + inputs.offset[2 * at];
           const T x = static_cast<T>(spot.column + tap % 3 - 1) + inputs.offset[2 * at + 1];
+          T* const column = row + tap * shape.channels + group * width;
           Corners<T> corners;
           if (!Find(height, image_width, y, x, corners)) {
+            std::fill(column, column + width, T{0});
             gradients.mask[at] = gradients.offset[2 * at] = gradients.offset[2 * at + 1] = 0;
             continue;
           }
           const T mask = inputs.mask[at];
-          const T* const gradient = row + tap * shape.channels + group * width;
           std::array<T, 4> dots;  // of the gradient with each of the four pixels
+          std::array<const T*, 4> from;
           for (size_t i = 0; i < 4; ++i) {
-            const int64_t from = channels + corners.pixel[i] * shape.channels;
-            dots[i] = Spread(mask * corners.weight[i], gradient, inputs.x + from,
-                             gradients.x + from, width);
+            const int64_t place = channels + corners.pixel[i] * shape.channels;
+            from[i] = inputs.x + place;
+            corners.weight[i] *= mask;
+            dots[i] = Spread(corners.weight[i], column, from[i], gradients.x + place, width);
           }
+          Blend(corners.weight, from, column, width);
           const T upper = (1 - corners.down) * corners.there_above;
           const T lower = corners.down * corners.there_below;
           const T before = (1 - corners.right) * corners.there_left;
@@ -203,9 +207,9 @@ template void DeformColumns(const DeformShape&, const PixelRun&, const DeformInp
 template void DeformColumns(const DeformShape&, const PixelRun&, const DeformInputs<double>&,
                             double*);
 template void DeformColumnsBackward(const DeformShape&, const PixelRun&, const DeformInputs<float>&,
-                                    const float*, const DeformGradients<float>&);
+                                    const DeformGradients<float>&, float*);
 template void DeformColumnsBackward(const DeformShape&, const PixelRun&,
-                                    const DeformInputs<double>&, const double*,
-                                    const DeformGradients<double>&);
+                                    const DeformInputs<double>&, const DeformGradients<double>&,
+                                    double*);
 
 }  // namespace lrti::nn

@@ -51,10 +51,12 @@ template <typename T>
 void DeformColumns(const DeformShape& shape, const PixelRun& run, const DeformInputs<T>& inputs,
                    T* columns);
 
-/// Sends the columns' gradient back. The same sums in the same order for any number of threads.
+/// Sends the columns' gradient back. `columns` comes with that gradient and leaves with the
+/// columns, which look at the same places. The same sums in the same order for any number of
+/// threads.
 template <typename T>
 void DeformColumnsBackward(const DeformShape& shape, const PixelRun& run,
-                           const DeformInputs<T>& inputs, const T* columns_gradient,
-                           const DeformGradients<T>& gradients);
+                           const DeformInputs<T>& inputs, const DeformGradients<T>& gradients,
+                           T* columns);
 
 }  // namespace lrti::nn

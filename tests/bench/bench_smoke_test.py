@@ -39,7 +39,7 @@ def main():
     program = pathlib.Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "bench.json"
-        run = subprocess.run([sys.executable, HERE / "bench.py", "--smoke", "--bin", program.parent,
+        run = subprocess.run([sys.executable, HERE / "bench.py", "--smoke", "--threads", "1", "--bin", program.parent,
                               "--output", output], stdout=subprocess.PIPE, text=True, check=True)
         rows = json.loads(output.read_text(encoding="utf-8"))
     print(run.stdout)
