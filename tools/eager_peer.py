@@ -36,8 +36,13 @@ def check(network, checkpoint):
     path = pathlib.Path(checkpoint)
     path = path / "model.safetensors" if path.is_dir() else path
     weights = safetensors_reader.read(path)
-    network = NETWORKS[network](**NETWORKS[network].options_of(weights))
-    network.load_state_dict(weights)  # strict: a name too many or too few is an error
+    name, network = network, NETWORKS[network](**NETWORKS[network].options_of(weights))
+    ours, eagers = set(weights), set(network.state_dict())
+    if ours != eagers:
+        odd = sorted(ours ^ eagers)
+        sys.exit(f"eager_peer: {path} is not the weights of {name} as published: {len(eagers - ours)} names missing, "
+                 f"{len(ours - eagers)} unknown, among them {odd[0]}; a network without flow has no peer")
+    network.load_state_dict(weights)
     with torch.no_grad():
         output = network.eval()(golden.frames(5, 64, 64).float()).double()
     print(f"{path}: {len(weights)} tensors, {sum(p.numel() for p in network.parameters())} parameters")
