@@ -36,10 +36,13 @@ Spot Next(const DeformShape& shape, Spot spot) {
 template <typename T>
 struct Corners {
   std::array<int32_t, 4> pixel;  // of the image
-  std::array<T, 4> weight;
-  T down;                                               // of the place below the upper pixels, 0..1
-  T right;                                              // of the place beyond the left ones
+  T upper, lower;                // weights of the two rows
+  T before, after;               // and of the two columns; a pixel's is the product
   T there_above, there_below, there_left, there_right;  // 1; 0 for what is outside
+
+  std::array<T, 4> Weights() const {
+    return {upper * before, upper * after, lower * before, lower * after};
+  }
 };
 
 /// False for a place that touches no pixel, or is not a number.
@@ -51,18 +54,17 @@ template <typename T>
   int32_t left = static_cast<int32_t>(x + 1) - 1;
   int32_t below = top + 1;
   int32_t beyond = left + 1;
-  corners.down = y - static_cast<T>(top);
-  corners.right = x - static_cast<T>(left);
+  const T down = y - static_cast<T>(top);
+  const T right = x - static_cast<T>(left);
   corners.there_above = corners.there_below = corners.there_left = corners.there_right = 1;
   if (top < 0) top = 0, corners.there_above = 0;
   if (left < 0) left = 0, corners.there_left = 0;
   if (below >= height) below = height - 1, corners.there_below = 0;
   if (beyond >= width) beyond = width - 1, corners.there_right = 0;
-  const T upper = (1 - corners.down) * corners.there_above;
-  const T lower = corners.down * corners.there_below;
-  const T before = (1 - corners.right) * corners.there_left;
-  const T after = corners.right * corners.there_right;
-  corners.weight = {upper * before, upper * after, lower * before, lower * after};
+  corners.upper = (1 - down) * corners.there_above;
+  corners.lower = down * corners.there_below;
+  corners.before = (1 - right) * corners.there_left;
+  corners.after = right * corners.there_right;
   corners.pixel = {top * width + left, top * width + beyond, below * width + left,
                    below * width + beyond};
   return true;
@@ -130,12 +132,13 @@ void DeformColumns(const DeformShape& shape, const PixelRun& run, const DeformIn
           const T x = static_cast<T>(spot.column + tap % 3 - 1) + offset[1];
           Corners<T> corners;
           if (Find(height, image_width, y, x, corners)) {
+            std::array<T, 4> weight = corners.Weights();
             std::array<const T*, 4> from;
             for (size_t i = 0; i < 4; ++i) {
-              corners.weight[i] *= *mask;
+              weight[i] *= *mask;
               from[i] = channels + corners.pixel[i] * shape.channels;
             }
-            Blend(corners.weight, from, to, width);
+            Blend(weight, from, to, width);
           } else {  // zero, unless something is not a number
             std::fill(to, to + width, T{0} * (*mask + offset[0] + offset[1]));
           }
@@ -175,27 +178,26 @@ void DeformColumnsBackward(const DeformShape& shape, const PixelRun& run,
             continue;
           }
           const T mask = inputs.mask[at];
+          std::array<T, 4> weight = corners.Weights();
           std::array<T, 4> dots;  // of the gradient with each of the four pixels
           std::array<const T*, 4> from;
           for (size_t i = 0; i < 4; ++i) {
             const int64_t place = channels + corners.pixel[i] * shape.channels;
             from[i] = inputs.x + place;
-            corners.weight[i] *= mask;
-            dots[i] = Spread(corners.weight[i], column, from[i], gradients.x + place, width);
+            weight[i] *= mask;
+            dots[i] = Spread(weight[i], column, from[i], gradients.x + place, width);
           }
-          Blend(corners.weight, from, column, width);
-          const T upper = (1 - corners.down) * corners.there_above;
-          const T lower = corners.down * corners.there_below;
-          const T before = (1 - corners.right) * corners.there_left;
-          const T after = corners.right * corners.there_right;
-          gradients.mask[at] = upper * (before * dots[0] + after * dots[1]) +
-                               lower * (before * dots[2] + after * dots[3]);
+          Blend(weight, from, column, width);
+          // By columns within the upper and the lower row; by rows within the left and the right.
+          const T above = corners.before * dots[0] + corners.after * dots[1];
+          const T below = corners.before * dots[2] + corners.after * dots[3];
+          const T left = corners.upper * dots[0] + corners.lower * dots[2];
+          const T right = corners.upper * dots[1] + corners.lower * dots[3];
+          gradients.mask[at] = corners.upper * above + corners.lower * below;
           gradients.offset[2 * at] =
-              mask * (corners.there_below * (before * dots[2] + after * dots[3]) -
-                      corners.there_above * (before * dots[0] + after * dots[1]));
+              mask * (corners.there_below * below - corners.there_above * above);
           gradients.offset[2 * at + 1] =
-              mask * (corners.there_right * (upper * dots[1] + lower * dots[3]) -
-                      corners.there_left * (upper * dots[0] + lower * dots[2]));
+              mask * (corners.there_right * right - corners.there_left * left);
         }
       }
     }

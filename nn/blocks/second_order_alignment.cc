@@ -8,11 +8,10 @@
 
 #include "nn/blocks/conv.h"
 #include "nn/blocks/deform_conv.h"
+#include "nn/blocks/deform_sampling.h"
 
 namespace lrti::nn {
 namespace {
-
-constexpr int64_t kTaps = 9;
 
 // Vertical before horizontal, as offsets are.
 at::Tensor Motion(const at::Tensor& near_flow, const at::Tensor& far_flow) {
@@ -27,7 +26,8 @@ SecondOrderAlignment::SecondOrderAlignment(int64_t channels, int64_t groups, dou
       weight_(register_parameter("weight", at::empty({channels, 2 * channels, 3, 3}))),
       bias_(register_parameter("bias", at::zeros({channels}))),
       offset_convs_({SameConv(3 * channels + 4, channels, 3), SameConv(channels, channels, 3),
-                     SameConv(channels, channels, 3), SameConv(channels, 3 * kTaps * groups, 3)}) {
+                     SameConv(channels, channels, 3),
+                     SameConv(channels, 3 * kDeformTaps * groups, 3)}) {
   TORCH_CHECK(groups > 0 && groups % 2 == 0 && 2 * channels % groups == 0,
               "SecondOrderAlignment: ", groups, " groups for twice ", channels,
               " channels; give an even number that divides them");
@@ -36,7 +36,7 @@ SecondOrderAlignment::SecondOrderAlignment(int64_t channels, int64_t groups, dou
     chain->register_module(std::to_string(2 * i), offset_convs_[i]);
   }
   const torch::NoGradGuard no_grad;
-  const double bound = 1 / std::sqrt(static_cast<double>(2 * channels * kTaps));
+  const double bound = 1 / std::sqrt(static_cast<double>(2 * channels * kDeformTaps));
   weight_.uniform_(-bound, bound);
   offset_convs_.back()->weight.zero_();
   offset_convs_.back()->bias.zero_();
@@ -57,12 +57,12 @@ at::Tensor SecondOrderAlignment::Forward(const at::Tensor& x, const Source& near
     if (&conv != &offset_convs_.back()) z = LeakyRelu(z);
   }
   z = z.to(near.flow.scalar_type());
-  const int64_t offsets = 2 * kTaps * groups_;
+  const int64_t offsets = 2 * kDeformTaps * groups_;
   // [B, near or far, taps, vertical or horizontal, H, W]
   const at::Tensor correction =
       (reach_ * z.narrow(1, 0, offsets).tanh()).unflatten(1, {2, offsets / 4, 2});
   const at::Tensor offset = (correction + Motion(near.flow, far_flow).unsqueeze(2)).flatten(1, 3);
-  const at::Tensor mask = z.narrow(1, offsets, kTaps * groups_).sigmoid();
+  const at::Tensor mask = z.narrow(1, offsets, kDeformTaps * groups_).sigmoid();
   return DeformConv(at::cat({near.state, far_state}, 1), offset, mask, weight_, bias_);
 }
 

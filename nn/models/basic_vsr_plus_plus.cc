@@ -15,18 +15,16 @@ namespace {
 
 constexpr int64_t kOuterBlocks = 5;  // of feat_extract and of reconstruction
 
-std::vector<StateSpec> Branches(int64_t channels) {
-  return {{"backward_1", Direction::kBackward, 2, channels, Grid::kLr},
-          {"forward_1", Direction::kForward, 2, channels, Grid::kLr},
-          {"backward_2", Direction::kBackward, 2, channels, Grid::kLr},
-          {"forward_2", Direction::kForward, 2, channels, Grid::kLr}};
+std::vector<at::Tensor> Joined(std::vector<at::Tensor> some, const std::vector<at::Tensor>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
 }
 
 }  // namespace
 
 BasicVsrPlusPlus::BasicVsrPlusPlus(const job::BasicVsrPlusPlusOptions& options)
     : frame_numbers_(options.frame_numbers),
-      states_(Branches(options.channels)),
+      states_(TwoRounds(options.channels)),
       feat_extract_(register_module(
           "feat_extract", std::make_shared<ConvResidualBlocks>(InputChannels(options.frame_numbers),
                                                                options.channels, kOuterBlocks))),
@@ -147,10 +145,7 @@ at::Tensor BasicVsrPlusPlus::State(size_t branch, const std::vector<at::Tensor>&
     return backbone.Forward(at::cat(read, 1)) + aligned;
   };
   if (!activation_checkpointing()) return next(inputs);
-  std::vector<at::Tensor> parameters = alignment.parameters();
-  const std::vector<at::Tensor> more = backbone.parameters();
-  parameters.insert(parameters.end(), more.begin(), more.end());
-  return Checkpointed(std::move(parameters), next, inputs);
+  return Checkpointed(Joined(alignment.parameters(), backbone.parameters()), next, inputs);
 }
 
 at::Tensor BasicVsrPlusPlus::Picture(std::vector<at::Tensor> known, const at::Tensor& frame) {
@@ -160,10 +155,7 @@ at::Tensor BasicVsrPlusPlus::Picture(std::vector<at::Tensor> known, const at::Te
     return tail_.Forward(reconstruction_->Forward(at::cat(read, 1)), in.back());
   };
   if (!activation_checkpointing()) return picture(known);
-  std::vector<at::Tensor> parameters = tail_.Parameters();
-  const std::vector<at::Tensor> more = reconstruction_->parameters();
-  parameters.insert(parameters.end(), more.begin(), more.end());
-  return Checkpointed(std::move(parameters), picture, known);
+  return Checkpointed(Joined(tail_.Parameters(), reconstruction_->parameters()), picture, known);
 }
 
 }  // namespace lrti::nn

@@ -10,22 +10,11 @@
 #include "nn/models/input_frames.h"
 
 namespace lrti::nn {
-namespace {
-
-std::vector<StateSpec> Branches(int64_t width) {
-  return {{"backward_1", Direction::kBackward, 2, width, Grid::kLr},
-          {"forward_1", Direction::kForward, 2, width, Grid::kLr},
-          {"backward_2", Direction::kBackward, 2, width, Grid::kLr},
-          {"forward_2", Direction::kForward, 2, width, Grid::kLr}};
-}
-
-}  // namespace
-
 RecurrentTransformer::RecurrentTransformer(const TransformerChoices& choices)
     : window_(choices.branch.block.window),
       repeat_missing_(choices.repeat_missing),
       frame_numbers_(choices.frame_numbers),
-      states_(Branches(choices.branch.block.width)),
+      states_(TwoRounds(choices.branch.block.width)),
       conv_before_upsample_(
           register_module("conv_before_upsample",
                           SameConv(choices.branch.block.width, choices.branch.mid_channels, 3))),

@@ -7,6 +7,13 @@
 
 namespace lrti::nn {
 
+std::vector<StateSpec> TwoRounds(int64_t channels) {
+  return {{"backward_1", Direction::kBackward, 2, channels, Grid::kLr},
+          {"forward_1", Direction::kForward, 2, channels, Grid::kLr},
+          {"backward_2", Direction::kBackward, 2, channels, Grid::kLr},
+          {"forward_2", Direction::kForward, 2, channels, Grid::kLr}};
+}
+
 Visits VisitsWithin(const StateSpec& branch, const Reach& reach, int64_t length) {
   if (branch.direction == Direction::kForward) {
     return {0, std::clamp<int64_t>(reach.forward_end, 0, length)};

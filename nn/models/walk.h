@@ -26,6 +26,10 @@ struct Visits {
   bool operator==(const Visits&) const = default;
 };
 
+/// Four branches in two rounds, each backward, then forward: backward_1, forward_1, backward_2,
+/// forward_2. Of second order, `channels` wide, on the LR grid.
+std::vector<StateSpec> TwoRounds(int64_t channels);
+
 /// What a branch visits for its own states within `reach`: from where its walk begins.
 Visits VisitsWithin(const StateSpec& branch, const Reach& reach, int64_t length);
 
