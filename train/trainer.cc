@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/config/dump.h"
 #include "nn/losses/charbonnier.h"
+#include "nn/models/parameter_count.h"
 #include "train/checkpoint/load.h"
 #include "train/tensor/autocast.h"
 
@@ -82,11 +83,7 @@ void Trainer::OpenClips() {
                                  .lineage = lineage_});
 }
 
-int64_t Trainer::parameters() const {
-  int64_t count = 0;
-  for (const at::Tensor& parameter : model_->parameters()) count += parameter.numel();
-  return count;
-}
+int64_t Trainer::parameters() const { return nn::ParameterCount(*model_); }
 
 absl::StatusOr<StepResult> Trainer::Step() {
   try {

@@ -16,6 +16,7 @@
 #include "nn/census/published.h"
 #include "nn/census/states.h"
 #include "nn/models/model.h"
+#include "nn/models/parameter_count.h"
 #include "train/load_weights.h"
 #include "train/report/table.h"
 
@@ -61,13 +62,8 @@ struct Inspection {
 };
 
 int64_t FlowParameters(const nn::Model& model) {
-  int64_t parameters = 0;
   const std::string prefix = model.FlowPrefix();
-  if (prefix.empty()) return 0;
-  for (const auto& item : model.named_parameters()) {
-    if (item.key().starts_with(prefix)) parameters += item.value().numel();
-  }
-  return parameters;
+  return prefix.empty() ? 0 : nn::ParameterCount(model, prefix);
 }
 
 absl::StatusOr<nn::FrameCost> Cost(const job::ModelConfig& config, const FrameSize& size) {
@@ -92,7 +88,7 @@ absl::StatusOr<Inspection> Look(const Arguments& arguments) {
   }
   found.type = TypeOf(network.config);
   found.modules = ModuleTree(*model, found.type, arguments.depth);
-  found.parameters = ParametersOf(*model);
+  found.parameters = nn::ParameterCount(*model);
   found.flow_parameters = FlowParameters(*model);
   found.states = model->States();
   LRTI_ASSIGN_OR_RETURN(found.cost, Cost(network.config, found.size));

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "fmt/format.h"
+#include "nn/models/parameter_count.h"
 
 namespace lrti::vsr {
 namespace {
@@ -47,7 +48,7 @@ bool Alike(const torch::nn::Module& a, const torch::nn::Module& b) {
 void Add(const torch::nn::Module& module, ModuleLine line, int64_t depth_max,
          std::vector<ModuleLine>& lines) {
   line.kind = KindOf(module);
-  line.parameters = line.count * ParametersOf(module);
+  line.parameters = line.count * nn::ParameterCount(module);
   const int64_t depth = line.depth;
   lines.push_back(std::move(line));
   if (depth == depth_max) return;
@@ -75,12 +76,6 @@ std::vector<ModuleLine> ModuleTree(const torch::nn::Module& network, const std::
   std::vector<ModuleLine> lines;
   Add(network, {.name = name}, depth, lines);
   return lines;
-}
-
-int64_t ParametersOf(const torch::nn::Module& module) {
-  int64_t parameters = 0;
-  for (const at::Tensor& parameter : module.parameters()) parameters += parameter.numel();
-  return parameters;
 }
 
 }  // namespace lrti::vsr

@@ -24,7 +24,4 @@ struct ModuleLine {
 std::vector<ModuleLine> ModuleTree(const torch::nn::Module& network, const std::string& name,
                                    int64_t depth);
 
-/// Numbers in a module's parameters.
-int64_t ParametersOf(const torch::nn::Module& module);
-
 }  // namespace lrti::vsr

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/blocks/gradient_check.h"
+
 namespace lrti::nn {
 namespace {
 
@@ -144,23 +146,8 @@ TEST_P(AttendTest, EqualsASlowLoopOverQueriesAndKeys) {
   }
 }
 
-// Central differences against backward(), for every 5th element of `input`.
-void ExpectGradient(const std::function<at::Tensor()>& loss, const at::Tensor& input) {
-  const at::Tensor gradient = torch::autograd::grad({loss()}, {input})[0].flatten();
-  const torch::NoGradGuard no_grad;
-  const at::Tensor flat = input.view(-1);
-  constexpr double kStep = 1e-6;
-  for (int64_t i = 0; i < flat.numel(); i += 5) {
-    flat[i] += kStep;
-    const double above = loss().item<double>();
-    flat[i] -= 2 * kStep;
-    const double below = loss().item<double>();
-    flat[i] += kStep;
-    EXPECT_NEAR(gradient[i].item<double>(), (above - below) / (2 * kStep), 1e-7) << "element " << i;
-  }
-}
-
 TEST_P(AttendTest, HasTheGradientOfItsValue) {
+  constexpr int64_t kStride = 5;  // elements; all would take long
   for (const auto& [own, others] : {std::pair{1, 2}, std::pair{2, 0}}) {
     SCOPED_TRACE(testing::Message() << own << " own frames, " << others << " others");
     Inputs inputs = Noise(own, others);
@@ -168,9 +155,9 @@ TEST_P(AttendTest, HasTheGradientOfItsValue) {
     inputs.bias.requires_grad_();
     const at::Tensor weight = at::randn_like(Attended(inputs, Rule()));
     const auto loss = [&] { return (Attended(inputs, Rule()) * weight).sum(); };
-    ExpectGradient(loss, inputs.own);
-    ExpectGradient(loss, inputs.bias);
-    if (others > 0) ExpectGradient(loss, inputs.others.requires_grad_());
+    ExpectGradient(loss, inputs.own, kStride);
+    ExpectGradient(loss, inputs.bias, kStride);
+    if (others > 0) ExpectGradient(loss, inputs.others.requires_grad_(), kStride);
   }
 }
 

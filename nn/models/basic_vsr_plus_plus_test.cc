@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/golden_output.h"
+#include "nn/models/parameter_count.h"
 #include "tests/golden/golden.h"
 
 namespace lrti::nn {
@@ -17,12 +19,10 @@ using golden::Summary;
 TEST(BasicVsrPlusPlus, HasTheNamesAndShapesOfThePublishedNetwork) {
   const BasicVsrPlusPlus network{job::BasicVsrPlusPlusOptions()};
   std::map<std::string, std::vector<int64_t>> shapes;
-  int64_t elements = 0;
   for (const auto& parameter : network.named_parameters()) {
     shapes[parameter.key()] = parameter.value().sizes().vec();
-    elements += parameter.value().numel();
   }
-  EXPECT_EQ(elements, 7322927);
+  EXPECT_EQ(ParameterCount(network), 7322927);
   using Shape = std::vector<int64_t>;
   EXPECT_EQ(shapes["feat_extract.main.0.weight"], (Shape{64, 3, 3, 3}));
   EXPECT_EQ(shapes["feat_extract.main.2.4.conv2.bias"], (Shape{64}));
@@ -56,18 +56,10 @@ TEST(BasicVsrPlusPlus, StartsAlignmentAtTheFlow) {
 }
 
 Summary OutputSummary(int64_t frames, int64_t height, int64_t width, at::ScalarType type) {
-  const torch::NoGradGuard no_grad;
   job::BasicVsrPlusPlusOptions options;
   options.channels = 16;
   options.blocks = 2;
-  BasicVsrPlusPlus network(options);
-  network.to(type);  // first: weights set in fp32 would stay rounded
-  golden::SetWeights(network);
-  golden::SetImageStatistics(network);
-  Clip clip;
-  clip.frames = golden::Frames(frames, height, width).to(type);
-  clip.flows = network.EstimateFlows(clip.frames);
-  return Summary(network.Forward(clip, nullptr));
+  return Summary(GoldenOutput(BasicVsrPlusPlus(options), frames, height, width, type));
 }
 
 TEST(BasicVsrPlusPlus, EqualsThePublicImplementation) {

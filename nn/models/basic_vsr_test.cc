@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/golden_output.h"
+#include "nn/models/parameter_count.h"
 #include "tests/golden/golden.h"
 
 namespace lrti::nn {
@@ -46,12 +48,6 @@ Shapes PublishedShapes() {
   return shapes;
 }
 
-int64_t Elements(const torch::nn::Module& module) {
-  int64_t elements = 0;
-  for (const at::Tensor& parameter : module.parameters()) elements += parameter.numel();
-  return elements;
-}
-
 TEST(BasicVsr, HasTheNamesAndShapesOfThePublishedNetwork) {
   const BasicVsr network{job::BasicVsrOptions()};
   Shapes shapes;
@@ -59,7 +55,7 @@ TEST(BasicVsr, HasTheNamesAndShapesOfThePublishedNetwork) {
     shapes[parameter.key()] = parameter.value().sizes().vec();
   }
   EXPECT_EQ(shapes, PublishedShapes());
-  EXPECT_EQ(Elements(network), 6291311);
+  EXPECT_EQ(ParameterCount(network), 6291311);
   EXPECT_TRUE(network.named_buffers().contains("spynet.mean"));
   EXPECT_TRUE(network.named_buffers().contains("spynet.std"));
 }
@@ -68,24 +64,16 @@ TEST(BasicVsr, WithoutFlowHasNoFlowNet) {
   job::BasicVsrOptions options;
   options.flow = job::Flow::kNone;
   BasicVsr network(options);
-  EXPECT_EQ(Elements(network), 4851011);
+  EXPECT_EQ(ParameterCount(network), 4851011);
   EXPECT_EQ(network.FlowPrefix(), "");
   EXPECT_FALSE(network.EstimateFlows(at::rand({1, 3, 3, 8, 8})).forward.defined());
 }
 
 Summary OutputSummary(at::ScalarType type) {
-  const torch::NoGradGuard no_grad;
   job::BasicVsrOptions options;
   options.channels = 16;
   options.blocks = 2;
-  BasicVsr network(options);
-  network.to(type);  // first: weights set in fp32 would stay rounded
-  golden::SetWeights(network);
-  golden::SetImageStatistics(network);
-  Clip clip;
-  clip.frames = golden::Frames(5, 64, 64).to(type);
-  clip.flows = network.EstimateFlows(clip.frames);
-  return Summary(network.Forward(clip, nullptr));
+  return Summary(GoldenOutput(BasicVsr(options), 5, 64, 64, type));
 }
 
 TEST(BasicVsr, EqualsThePublicImplementation) {

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "nn/models/golden_output.h"
+#include "nn/models/parameter_count.h"
 #include "tests/golden/golden.h"
 
 namespace lrti::nn {
@@ -20,19 +22,11 @@ job::FrvsrOptions Options(int64_t features, int64_t blocks, job::FrvsrDegradatio
   return options;
 }
 
-int64_t Elements(const Frvsr& network, const std::string& prefix) {
-  int64_t elements = 0;
-  for (const auto& parameter : network.named_parameters()) {
-    if (parameter.key().starts_with(prefix)) elements += parameter.value().numel();
-  }
-  return elements;
-}
-
 TEST(Frvsr, HasTheNamesAndShapesOfThePublishedNetwork) {
   const Frvsr network(Options(64, 10, job::FrvsrDegradation::kBd));
-  EXPECT_EQ(Elements(network, "fnet."), 1745506);
-  EXPECT_EQ(Elements(network, "srnet."), 843587);
-  EXPECT_EQ(Elements(Frvsr(Options(64, 16, job::FrvsrDegradation::kBi)), ""), 3032229);
+  EXPECT_EQ(ParameterCount(network, "fnet."), 1745506);
+  EXPECT_EQ(ParameterCount(network, "srnet."), 843587);
+  EXPECT_EQ(ParameterCount(Frvsr(Options(64, 16, job::FrvsrDegradation::kBi))), 3032229);
   const auto parameters = network.named_parameters();
   for (const char* name :
        {"fnet.encoder1.0.weight", "fnet.encoder3.2.bias", "fnet.decoder1.0.weight",
@@ -48,14 +42,7 @@ TEST(Frvsr, HasTheNamesAndShapesOfThePublishedNetwork) {
 }
 
 Summary OutputSummary(job::FrvsrDegradation degradation, at::ScalarType type) {
-  const torch::NoGradGuard no_grad;
-  Frvsr network(Options(16, 2, degradation));
-  network.to(type);  // first: weights set in fp32 would stay rounded
-  golden::SetWeights(network);
-  Clip clip;
-  clip.frames = golden::Frames(4, 64, 64).to(type);
-  clip.flows = network.EstimateFlows(clip.frames);
-  return Summary(network.Forward(clip, nullptr));
+  return Summary(GoldenOutput(Frvsr(Options(16, 2, degradation)), 4, 64, 64, type));
 }
 
 TEST(Frvsr, EqualsThePublicImplementation) {

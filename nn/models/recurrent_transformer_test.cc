@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/golden_output.h"
+#include "nn/models/parameter_count.h"
 #include "tests/golden/golden.h"
 
 namespace lrti::nn {
@@ -26,27 +28,18 @@ Options Golden() {
   return options;
 }
 
-at::Tensor GoldenOutput(const TransformerChoices& choices, int64_t height, int64_t width,
-                        at::ScalarType type) {
-  const torch::NoGradGuard no_grad;
-  RecurrentTransformer network(choices);
-  network.eval();
-  network.to(type);  // first: weights set in fp32 would stay rounded
-  golden::SetWeights(network);
-  golden::SetImageStatistics(network);
-  Clip clip;
-  clip.frames = golden::Frames(4, height, width).to(type);
-  clip.flows = network.EstimateFlows(clip.frames);
-  return network.Forward(clip, nullptr);
+at::Tensor Output(const TransformerChoices& choices, int64_t height, int64_t width,
+                  at::ScalarType type) {
+  return GoldenOutput(RecurrentTransformer(choices), 4, height, width, type);
 }
 
 // In fp64 to 1e-8; in fp32 to 1e-4, but for what a rounded mean flow moves that falls to the other
 // side.
 void ExpectGolden(const TransformerChoices& choices, const Summary& even, const Summary& odd) {
-  const at::Tensor exact = GoldenOutput(choices, 64, 64, at::kDouble);
+  const at::Tensor exact = Output(choices, 64, 64, at::kDouble);
   EXPECT_LT(Summary(exact).Distance(even), 1e-8);
-  EXPECT_LT(Summary(GoldenOutput(choices, 68, 76, at::kDouble)).Distance(odd), 1e-8);
-  const at::Tensor rounded = GoldenOutput(choices, 64, 64, at::kFloat).to(at::kDouble);
+  EXPECT_LT(Summary(Output(choices, 68, 76, at::kDouble)).Distance(odd), 1e-8);
+  const at::Tensor rounded = Output(choices, 64, 64, at::kFloat).to(at::kDouble);
   EXPECT_LT((rounded - exact).abs().gt(1e-4).to(at::kDouble).mean().item<double>(), 0.01);
 }
 
@@ -90,17 +83,12 @@ TEST(RecurrentTransformer, LrtiVsrWithSoftmaxAndMlpIsIiab) {
   auto options = Golden<job::LrtiVsrOptions>();
   options.attention = job::Attention::kSoftmax;
   options.ffn = job::FeedForward::kMlp;
-  const at::Tensor ours = GoldenOutput(ChoicesOf(options), 16, 24, at::kDouble);
-  EXPECT_TRUE(
-      at::equal(ours, GoldenOutput(ChoicesOf(Golden<job::IiabOptions>()), 16, 24, at::kDouble)));
+  const at::Tensor ours = Output(ChoicesOf(options), 16, 24, at::kDouble);
+  EXPECT_TRUE(at::equal(ours, Output(ChoicesOf(Golden<job::IiabOptions>()), 16, 24, at::kDouble)));
 }
 
 int64_t Elements(const TransformerChoices& choices) {
-  int64_t elements = 0;
-  for (const at::Tensor& parameter : RecurrentTransformer(choices).parameters()) {
-    elements += parameter.numel();
-  }
-  return elements;
+  return ParameterCount(RecurrentTransformer(choices));
 }
 
 template <typename Options>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "nn/models/model_contract.h"
+#include "nn/models/parameter_count.h"
 
 namespace lrti::nn {
 namespace {
@@ -21,9 +22,7 @@ INSTANTIATE_TEST_SUITE_P(OneBranch, ModelContract,
 
 TEST(OneBranch, HasTheParametersThatItsFormulaSays) {
   const OneBranch network{job::OneBranchOptions()};
-  int64_t elements = 0;
-  for (const at::Tensor& parameter : network.parameters()) elements += parameter.numel();
-  EXPECT_EQ(elements, 10112 + 4 * 18496 + 2 * 36992 + 9248 + 867);
+  EXPECT_EQ(ParameterCount(network), 10112 + 4 * 18496 + 2 * 36992 + 9248 + 867);
 }
 
 }  // namespace
