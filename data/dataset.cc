@@ -107,7 +107,7 @@ class Dataset::Impl {
 
   absl::Status Open(const job::Source& source);
   const std::vector<ClipInfo>& infos() const { return infos_; }
-  absl::StatusOr<Sequence> Load(const Cut& cut);
+  absl::StatusOr<Sequence> Load(const Cut& cut, const HrWanted& hr_wanted);
 
  private:
   /// The readers of one Load; opened when the cache first lacks a frame.
@@ -184,7 +184,8 @@ absl::StatusOr<std::shared_ptr<const FramePair>> Dataset::Impl::GetFrame(int64_t
   return pair;
 }
 
-absl::StatusOr<Sequence> Dataset::Impl::Load(const Cut& cut) {
+absl::StatusOr<Sequence> Dataset::Impl::Load(const Cut& cut, const HrWanted& hr_wanted) {
+  LRTI_CHECK(hr_wanted.empty() || static_cast<int64_t>(hr_wanted.size()) == cut.frames);
   LRTI_RETURN_IF_ERROR(CheckCut(cut));
   const ClipInfo& info = infos_[static_cast<size_t>(cut.clip)];
   const Window lr_window{cut.top, cut.left, cut.height, cut.width};
@@ -198,14 +199,18 @@ absl::StatusOr<Sequence> Dataset::Impl::Load(const Cut& cut) {
   sequence.cut = cut;
   sequence.height = cut.transpose ? cut.width : cut.height;
   sequence.width = cut.transpose ? cut.height : cut.width;
-  sequence.lr.resize(static_cast<size_t>(cut.frames * lr_bytes));
-  sequence.hr.resize(static_cast<size_t>(cut.frames * hr_bytes));
+  sequence.lr.resize(static_cast<size_t>(cut.frames));
+  sequence.hr.resize(static_cast<size_t>(cut.frames));
   Readers readers;
   for (int64_t i = 0; i < cut.frames; ++i) {
     const int64_t frame = info.first_frame + cut.first_frame + i;
     LRTI_ASSIGN_OR_RETURN(const auto pair, GetFrame(cut.clip, frame, readers));
-    CopyWindow(pair->lr, lr_window, turn, sequence.lr.data() + i * lr_bytes);
-    CopyWindow(pair->hr, hr_window, turn, sequence.hr.data() + i * hr_bytes);
+    const auto place = static_cast<size_t>(i);
+    sequence.lr[place].resize(static_cast<size_t>(lr_bytes));
+    CopyWindow(pair->lr, lr_window, turn, sequence.lr[place].data());
+    if (!hr_wanted.empty() && !hr_wanted[place]) continue;
+    sequence.hr[place].resize(static_cast<size_t>(hr_bytes));
+    CopyWindow(pair->hr, hr_window, turn, sequence.hr[place].data());
   }
   // After an error the readers are closed instead: where they stand is not known.
   if (readers.hr.has_value()) readers_.Return(*std::move(readers.hr));
@@ -229,6 +234,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(const job::Source& source
 
 const std::vector<ClipInfo>& Dataset::clips() const { return impl_->infos(); }
 
-absl::StatusOr<Sequence> Dataset::Load(const Cut& cut) const { return impl_->Load(cut); }
+absl::StatusOr<Sequence> Dataset::Load(const Cut& cut, const HrWanted& hr_wanted) const {
+  return impl_->Load(cut, hr_wanted);
+}
 
 }  // namespace lrti::data

@@ -33,12 +33,12 @@ struct Cut {
   bool operator==(const Cut&) const = default;
 };
 
-/// A cut, read: planar frames ready to be copied into tensors.
+/// A cut, read: planar frames ready to be copied into tensors, one vector a frame.
 struct Sequence {
   Cut cut;
-  int64_t height = 0, width = 0;  // LR size after transpose
-  std::vector<uint8_t> lr;        // [frames, 3, height, width]
-  std::vector<uint8_t> hr;        // [frames, 3, 4 height, 4 width]
+  int64_t height = 0, width = 0;         // LR size after transpose
+  std::vector<std::vector<uint8_t>> lr;  // [3, height, width]
+  std::vector<std::vector<uint8_t>> hr;  // [3, 4 height, 4 width]; empty where it is not wanted
 };
 
 /// Clips of one Source. Thread-safe: Load may be called by many threads; decoded frames are shared
@@ -54,8 +54,11 @@ class Dataset {
 
   const std::vector<ClipInfo>& clips() const;
 
+  /// Which of a cut's frames are wanted in HR, one entry a frame; empty: all.
+  using HrWanted = std::vector<bool>;
+
   /// Reads a cut. Errors: those of Video::Read; OutOfRange for a window outside the clip.
-  absl::StatusOr<Sequence> Load(const Cut& cut) const;
+  absl::StatusOr<Sequence> Load(const Cut& cut, const HrWanted& hr_wanted = {}) const;
 
  private:
   class Impl;

@@ -79,14 +79,25 @@ TEST_F(DatasetTest, GivesWholeFrames) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->height, 12);
   EXPECT_EQ(loaded->width, 16);
-  std::vector<uint8_t> hr, lr;
+  std::vector<std::vector<uint8_t>> hr, lr;
   for (const int64_t frame : {2, 3}) {
     const Image image = MovingImage(frame, 48, 64);
-    for (const uint8_t level : Planes(image)) hr.push_back(level);
-    for (const uint8_t level : Planes(BicubicDown4(image))) lr.push_back(level);
+    hr.push_back(Planes(image));
+    lr.push_back(Planes(BicubicDown4(image)));
   }
   EXPECT_EQ(loaded->hr, hr);
   EXPECT_EQ(loaded->lr, lr);
+}
+
+TEST_F(DatasetTest, KeepsHrOnlyOfTheFramesThatAreWanted) {
+  const auto dataset = Open();
+  const Cut cut{.clip = 1, .first_frame = 1, .frames = 3, .height = 12, .width = 16};
+  const auto loaded = dataset->Load(cut, {false, true, false});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto whole = dataset->Load(cut);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(loaded->lr, whole->lr);
+  EXPECT_EQ(loaded->hr, (std::vector<std::vector<uint8_t>>{{}, whole->hr[1], {}}));
 }
 
 /// The value of a plane of a sequence's frame 0 where (y, x) of the window comes to lie.
@@ -132,8 +143,9 @@ TEST_F(DatasetTest, CutsAlignLrAndHrHoweverTurned) {
     for (int64_t c = 0; c < 3; ++c) {
       for (int64_t y = 0; y < 24; ++y) {
         for (int64_t x = 0; x < 36; ++x) {
-          ASSERT_EQ(turned.At(loaded->hr, 4, c, y, x), hr.at(12 + y, 20 + x, c)) << turn;
-          ASSERT_EQ(turned.At(loaded->lr, 1, c, y / 4, x / 4), lr.at(3 + y / 4, 5 + x / 4, c));
+          ASSERT_EQ(turned.At(loaded->hr.front(), 4, c, y, x), hr.at(12 + y, 20 + x, c)) << turn;
+          ASSERT_EQ(turned.At(loaded->lr.front(), 1, c, y / 4, x / 4),
+                    lr.at(3 + y / 4, 5 + x / 4, c));
         }
       }
     }
@@ -156,7 +168,7 @@ TEST_F(DatasetTest, LrOfACutIsItsHrMadeSmallInside) {
     Image hr{4 * height, 4 * width, {}};
     for (size_t i = 0; i < static_cast<size_t>(16 * height * width); ++i) {
       for (size_t c = 0; c < 3; ++c) {
-        hr.pixels.push_back(loaded->hr[c * static_cast<size_t>(16 * height * width) + i]);
+        hr.pixels.push_back(loaded->hr.front()[c * static_cast<size_t>(16 * height * width) + i]);
       }
     }
     const std::vector<uint8_t> made = Planes(BicubicDown4(hr));
@@ -164,7 +176,7 @@ TEST_F(DatasetTest, LrOfACutIsItsHrMadeSmallInside) {
       for (int64_t y = 2; y < height - 2; ++y) {
         for (int64_t x = 2; x < width - 2; ++x) {
           const auto place = static_cast<size_t>((c * height + y) * width + x);
-          ASSERT_EQ(loaded->lr[place], made[place]) << c << " " << y << " " << x;
+          ASSERT_EQ(loaded->lr.front()[place], made[place]) << c << " " << y << " " << x;
         }
       }
     }
@@ -180,7 +192,7 @@ TEST_F(DatasetTest, UsesTheChosenFrames) {
   const auto loaded =
       dataset->Load({.clip = 1, .first_frame = 1, .frames = 1, .height = 12, .width = 16});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->hr, Planes(MovingImage(3, 48, 64)));
+  EXPECT_EQ(loaded->hr.front(), Planes(MovingImage(3, 48, 64)));
   source_.last_frame = 7;
   EXPECT_THAT(OpenError(), HasSubstr("frames 2 to 7 are wanted, but the clip has frames 0 to 5"));
 }
@@ -218,9 +230,8 @@ TEST_F(DatasetTest, TakesLrFramesByTheirNumbers) {
   const auto dataset = Open();
   const auto loaded = dataset->Load({.frames = 2, .height = 12, .width = 16});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  std::vector<uint8_t> expected = Planes(MovingImage(5, 12, 16));
-  for (const uint8_t level : Planes(MovingImage(6, 12, 16))) expected.push_back(level);
-  EXPECT_EQ(loaded->lr, expected);
+  EXPECT_EQ(loaded->lr, (std::vector<std::vector<uint8_t>>{Planes(MovingImage(5, 12, 16)),
+                                                           Planes(MovingImage(6, 12, 16))}));
 }
 
 TEST_F(DatasetTest, RefusesAnLrSideThatDoesNotFit) {

@@ -19,26 +19,26 @@ namespace {
 
 using events::Phase;
 
-/// Frames [first, first + count) of a sequence, as [1, count, 3, h, w] on the device.
-at::Tensor Frames(const std::vector<uint8_t>& planes, int64_t first, int64_t count, int64_t height,
-                  int64_t width, const c10::Device& device) {
-  const auto size = static_cast<size_t>(3 * height * width);
-  const auto begin = planes.begin() + static_cast<int64_t>(size) * first;
-  const std::vector<uint8_t> part(begin, begin + static_cast<int64_t>(size) * count);
-  return FromPlanes(part, count, 3, height, width).to(device);
+std::span<const std::vector<uint8_t>> Part(const std::vector<std::vector<uint8_t>>& frames,
+                                           int64_t first, int64_t count) {
+  return std::span(frames).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
 }
 
+/// Frames [first, first + count) of a sequence, as [1, count, 3, h, w] on the device.
 at::Tensor LrFrames(const LoadedFrames& loaded, int64_t first, int64_t count,
                     const c10::Device& device) {
   const data::Sequence& sequence = *loaded.frames;
-  return Frames(sequence.lr, first - loaded.first, count, sequence.height, sequence.width, device);
+  return FromPlanes(Part(sequence.lr, first - loaded.first, count), 3, sequence.height,
+                    sequence.width)
+      .to(device);
 }
 
 at::Tensor HrFrames(const LoadedFrames& loaded, int64_t first, int64_t count,
                     const c10::Device& device) {
   const data::Sequence& sequence = *loaded.frames;
-  return Frames(sequence.hr, first - loaded.first, count, 4 * sequence.height, 4 * sequence.width,
-                device);
+  return FromPlanes(Part(sequence.hr, first - loaded.first, count), 3, 4 * sequence.height,
+                    4 * sequence.width)
+      .to(device);
 }
 
 nn::Flows Slice(const nn::Flows& flows, int64_t first, int64_t count) {

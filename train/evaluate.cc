@@ -57,8 +57,8 @@ struct Frame {
 
 absl::StatusOr<Frame> LoadFrame(const data::Dataset& dataset, const data::Cut& cut) {
   LRTI_ASSIGN_OR_RETURN(const data::Sequence frame, dataset.Load(cut));
-  return Frame{Interleaved(frame.lr, frame.height, frame.width),
-               Interleaved(frame.hr, 4 * frame.height, 4 * frame.width)};
+  return Frame{Interleaved(frame.lr.front(), frame.height, frame.width),
+               Interleaved(frame.hr.front(), 4 * frame.height, 4 * frame.width)};
 }
 
 std::vector<Score> NetworkScores(const ClipScores& clip) {
@@ -122,7 +122,7 @@ absl::StatusOr<SetScores> Evaluator::RunSet(Set& set, nn::Model& model, const c1
     };
     for (int64_t frame = 0; frame < info.frames; ++frame) {
       LRTI_ASSIGN_OR_RETURN(const data::Sequence part, set.dataset->Load(window(frame)));
-      rows.push_back(FromPlanes(part.lr, 1, 3, part.height, part.width));
+      rows.push_back(FromPlanes(part.lr, 3, part.height, part.width));
     }
     const at::Tensor frames = at::cat(rows, 1).to(device);
     rows.clear();

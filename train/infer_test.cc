@@ -16,12 +16,12 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
     torch::manual_seed(3);
     const auto model = nn::MakeModel(registered.small);
     model->to(torch::kDouble);
-    const at::Tensor frames = torch::rand({1, 7, 3, 32, 32}, torch::kDouble);
+    const at::Tensor frames = torch::rand({1, 5, 3, 32, 32}, torch::kDouble);
     std::vector<at::Tensor> whole;
     ForEachOutput(*model, frames, 100, job::Precision::kFp32,
                   [&](int64_t, const at::Tensor& output) { whole.push_back(output.clone()); });
-    ASSERT_EQ(whole.size(), 7u);
-    for (const int64_t chunk : {1, 3, 6}) {
+    ASSERT_EQ(whole.size(), 5u);
+    for (const int64_t chunk : {1, 3}) {
       int64_t next = 0;
       ForEachOutput(*model, frames, chunk, job::Precision::kFp32,
                     [&](int64_t frame, const at::Tensor& output) {
@@ -30,7 +30,7 @@ TEST(ForEachOutput, AVideoInPiecesEqualsTheVideoInOne) {
                           (output - whole[static_cast<size_t>(frame)]).abs().max().item<double>(),
                           1e-12);
                     });
-      EXPECT_EQ(next, 7);
+      EXPECT_EQ(next, 5);
     }
   }
 }

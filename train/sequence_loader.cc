@@ -1,5 +1,6 @@
 #include "train/sequence_loader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/status.h"
@@ -29,8 +30,19 @@ absl::StatusOr<LoadedFrames> SequenceLoader::NextSequence() { return sequences_-
 absl::StatusOr<std::vector<LoadedFrames>> SequenceLoader::NextClips() { return clips_->Next(); }
 
 absl::StatusOr<LoadedFrames> SequenceLoader::Reload(int64_t sequence) const {
-  LRTI_ASSIGN_OR_RETURN(data::Sequence frames, dataset_.Load(plan_.SequenceCut(sequence)));
+  const data::Cut cut = plan_.SequenceCut(sequence);
+  LRTI_ASSIGN_OR_RETURN(data::Sequence frames, dataset_.Load(cut, Targets(sequence, cut.frames)));
   return LoadedFrames{std::make_shared<const data::Sequence>(std::move(frames)), 0};
+}
+
+// Of scope kEpoch none: its clips bring their own.
+data::Dataset::HrWanted SequenceLoader::Targets(int64_t sequence, int64_t frames) const {
+  data::Dataset::HrWanted wanted(static_cast<size_t>(frames), false);
+  if (plan_.procedure().scope == Scope::kEpoch) return wanted;
+  for (const PlannedClip& clip : plan_.ClipsOf(sequence)) {
+    std::fill_n(wanted.begin() + clip.start, plan_.procedure().clip_frames, true);
+  }
+  return wanted;
 }
 
 absl::StatusOr<LoadedFrames> SequenceLoader::LoadClip(const PlannedClip& clip) const {
@@ -38,7 +50,9 @@ absl::StatusOr<LoadedFrames> SequenceLoader::LoadClip(const PlannedClip& clip) c
   const int64_t first = clip.start - clip.left;
   cut.first_frame += first;
   cut.frames = clip.left + plan_.procedure().clip_frames + clip.right;
-  LRTI_ASSIGN_OR_RETURN(data::Sequence frames, dataset_.Load(cut));
+  data::Dataset::HrWanted targets(static_cast<size_t>(cut.frames), false);
+  std::fill_n(targets.begin() + clip.left, plan_.procedure().clip_frames, true);
+  LRTI_ASSIGN_OR_RETURN(data::Sequence frames, dataset_.Load(cut, targets));
   return LoadedFrames{std::make_shared<const data::Sequence>(std::move(frames)), first};
 }
 

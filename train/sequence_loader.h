@@ -20,8 +20,8 @@ struct LoadedFrames {
 /// Reads what the plan asks for, ahead of its use.
 ///
 /// Scope kSequence reads each sequence once and cuts all its clips from memory. Scope kEpoch reads
-/// a sequence for the long pass and lets it go, then reads for each clip only its own frames. The
-/// data set and the plan must outlive it.
+/// a sequence for the long pass and lets it go, then reads for each clip only its own frames. HR is
+/// kept of frames alone that are a clip's target. The data set and the plan must outlive it.
 class SequenceLoader {
  public:
   struct Options {
@@ -40,11 +40,12 @@ class SequenceLoader {
   /// Scope kEpoch: the frames of all clips of the next step, in the plan's order.
   absl::StatusOr<std::vector<LoadedFrames>> NextClips();
 
-  /// A whole sequence once more, to recompute its states.
+  /// A sequence once more, to recompute its states.
   absl::StatusOr<LoadedFrames> Reload(int64_t sequence) const;
 
  private:
   absl::StatusOr<LoadedFrames> LoadClip(const PlannedClip& clip) const;
+  data::Dataset::HrWanted Targets(int64_t sequence, int64_t frames) const;
 
   const data::Dataset& dataset_;
   const ClipPlan& plan_;

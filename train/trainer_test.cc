@@ -88,11 +88,9 @@ TEST_F(TrainerTest, WithFreshWeightsAClipsLossIsThatOfTheLongPass) {
     for (int64_t step = 0; step < 12; ++step) {
       const PlannedClip clip = plan.Step(step).front();
       const data::Sequence sequence = bench.dataset->Load(plan.SequenceCut(clip.sequence)).value();
-      const int64_t frames = sequence.cut.frames;
       const at::Tensor output = bench.trainer->model().Forward(
-          {.frames = FromPlanes(sequence.lr, frames, 3, sequence.height, sequence.width)}, {});
-      const at::Tensor target =
-          FromPlanes(sequence.hr, frames, 3, 4 * sequence.height, 4 * sequence.width);
+          {.frames = FromPlanes(sequence.lr, 3, sequence.height, sequence.width)}, {});
+      const at::Tensor target = FromPlanes(sequence.hr, 3, 4 * sequence.height, 4 * sequence.width);
       const double whole =
           nn::Charbonnier(output.narrow(1, clip.start, 4), target.narrow(1, clip.start, 4), 1e-12)
               .item<double>();

@@ -110,6 +110,7 @@ class Bench:
         self.threads = arguments.threads
         self.full = arguments.full
         self.smoke = arguments.smoke
+        self.clip = arguments.clip
         self.python = ROOT / ".venv/bin/python"
 
     def small(self):
@@ -134,6 +135,8 @@ class Bench:
         fields = {"spec.train.threads": self.threads, "spec.model.type": network} | others
         fields |= {f"spec.model.{key}": value for key, value in model.items()}
         fields |= {f"spec.strategy.{key}": value for key, value in strategy.items()}
+        if self.clip:
+            fields["spec.data.train.path"] = self.clip
         command = [self.program, ROOT / "tests/bench/bench.yaml"]
         for path, value in fields.items():
             command += ["--set", f"{path}={value}"]
@@ -283,6 +286,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="the published networks' sizes throughout")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round: does the machinery work?")
+    parser.add_argument("--clip", type=pathlib.Path, help="48 frames or more in place of the clip of bench.yaml")
     parser.add_argument("--only", choices=SECTIONS, help="one section alone")
     parser.add_argument("--threads", type=int, default=2, help="threads of every run; default 2")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin",

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from pictures import write_frames  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 RUNS = ("plain-8", "plain-24", "plain-40", "tb-8")
 NETWORKS = ("basicvsr", "basicvsr_plusplus", "frvsr", "psrt", "iiab", "lrti_vsr")
@@ -38,8 +41,9 @@ def expected_names(with_eager):
 def main():
     program = pathlib.Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        output = pathlib.Path(folder) / "bench.json"
-        run = subprocess.run([sys.executable, HERE / "bench.py", "--smoke", "--threads", "1", "--bin", program.parent,
+        output, frames = pathlib.Path(folder) / "bench.json", pathlib.Path(folder) / "frames"
+        write_frames(frames, 48, 160, 160)
+        run = subprocess.run([sys.executable, HERE / "bench.py", "--smoke", "--threads", "1", "--clip", frames, "--bin", program.parent,
                               "--output", output], stdout=subprocess.PIPE, text=True, check=True)
         rows = json.loads(output.read_text(encoding="utf-8"))
     print(run.stdout)

@@ -4,13 +4,17 @@
 
 namespace lrti::train {
 
-at::Tensor FromPlanes(const std::vector<uint8_t>& planes, int64_t frames, int64_t channels,
+at::Tensor FromPlanes(std::span<const std::vector<uint8_t>> frames, int64_t channels,
                       int64_t height, int64_t width) {
-  TORCH_CHECK(static_cast<int64_t>(planes.size()) == frames * channels * height * width,
-              "FromPlanes: ", planes.size(), " bytes are not ", frames, " frames of ", channels,
-              "x", height, "x", width);
-  at::Tensor bytes = torch::empty({1, frames, channels, height, width}, torch::kUInt8);
-  std::copy(planes.begin(), planes.end(), bytes.data_ptr<uint8_t>());
+  const auto count = static_cast<int64_t>(frames.size());
+  at::Tensor bytes = torch::empty({1, count, channels, height, width}, torch::kUInt8);
+  uint8_t* to = bytes.data_ptr<uint8_t>();
+  for (const std::vector<uint8_t>& frame : frames) {
+    TORCH_CHECK(static_cast<int64_t>(frame.size()) == channels * height * width,
+                "FromPlanes: ", frame.size(), " values are not a frame of ", channels, "x", height,
+                "x", width);
+    to = std::copy(frame.begin(), frame.end(), to);
+  }
   return bytes.to(torch::kFloat32).div_(255);
 }
 

@@ -3,13 +3,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace lrti::train {
 
 /// Planar 8-bit frames as a float tensor [1, T, C, H, W] in 0..1 on the CPU.
-/// REQUIRES: planes.size() == frames * channels * height * width.
-at::Tensor FromPlanes(const std::vector<uint8_t>& planes, int64_t frames, int64_t channels,
+/// REQUIRES: each has channels * height * width values.
+at::Tensor FromPlanes(std::span<const std::vector<uint8_t>> frames, int64_t channels,
                       int64_t height, int64_t width);
 
 /// One frame [3, H, W] as interleaved 8-bit pixels: clamped to 0..1, times 255, rounded half to

@@ -2,13 +2,18 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "gtest/gtest.h"
 
 namespace lrti::train {
 namespace {
 
+using Planes = std::vector<uint8_t>;
+
 TEST(Frames, PlanesBecomeIntensities) {
-  const at::Tensor frames = FromPlanes({0, 51, 255, 102, 0, 0}, 1, 3, 1, 2);
+  const at::Tensor frames = FromPlanes(std::vector<Planes>{{0, 51, 255, 102, 0, 0}}, 3, 1, 2);
   EXPECT_EQ(frames.sizes(), (std::vector<int64_t>{1, 1, 3, 1, 2}));
   EXPECT_FLOAT_EQ(frames[0][0][0][0][1].item<float>(), 0.2f);
   EXPECT_FLOAT_EQ(frames[0][0][1][0][0].item<float>(), 1.0f);
@@ -23,7 +28,7 @@ TEST(Frames, PixelsAreClampedAndRoundedHalfToEven) {
 }
 
 TEST(Frames, RefusesAWrongNumberOfBytes) {
-  EXPECT_THROW(FromPlanes({1, 2}, 1, 3, 1, 2), c10::Error);
+  EXPECT_THROW(FromPlanes(std::vector<Planes>{{1, 2}}, 3, 1, 2), c10::Error);
 }
 
 }  // namespace
