@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "nn/blocks/conv.h"
 #include "nn/blocks/deform_conv.h"
@@ -58,11 +59,12 @@ at::Tensor SecondOrderAlignment::Forward(const at::Tensor& x, const Source& near
   }
   z = z.to(near.flow.scalar_type());
   const int64_t offsets = 2 * kDeformTaps * groups_;
+  const std::vector<at::Tensor> parts = z.split_with_sizes({offsets, kDeformTaps * groups_}, 1);
   // [B, near or far, taps, vertical or horizontal, H, W]
-  const at::Tensor correction =
-      (reach_ * z.narrow(1, 0, offsets).tanh()).unflatten(1, {2, offsets / 4, 2});
-  const at::Tensor offset = (correction + Motion(near.flow, far_flow).unsqueeze(2)).flatten(1, 3);
-  const at::Tensor mask = z.narrow(1, offsets, kDeformTaps * groups_).sigmoid();
+  const at::Tensor correction = parts[0].tanh().unflatten(1, {2, offsets / 4, 2});
+  const at::Tensor motion = Motion(near.flow, far_flow).unsqueeze(2);
+  const at::Tensor offset = at::add(motion, correction, reach_).flatten(1, 3);
+  const at::Tensor mask = parts[1].sigmoid();
   return DeformConv(at::cat({near.state, far_state}, 1), offset, mask, weight_, bias_);
 }
 
