@@ -10,6 +10,7 @@ ALLOWED = {
     "common/config": ["common/base"],
     "common/events": ["common/base"],
     "common/hidden_state": ["common/base"],
+    "common/hidden_state/client": ["common/base", "common/hidden_state"],
     "common/hidden_state/codec": ["common/base"],
     "common/hidden_state/wire": ["common/base", "common/hidden_state"],
     "common/job": ["common/base", "common/config"],
@@ -26,10 +27,17 @@ ALLOWED = {
     "train/report": ["common/base", "data"],
     "train/strategies": ["common/base", "common/job", "data"],
     "train/tensor": ["common/base", "common/hidden_state", "common/job"],
+    "services/cache": ["common", "services/cache", "services/http"],
+    "services/cache/control": ["common/base", "services/cache/node"],
+    "services/cache/node": ["common/base", "common/hidden_state", "services/cache/pool"],
     "services/cache/pool": ["common/base", "common/hidden_state"],
+    "services/cache/redis": ["common/base", "common/config", "common/hidden_state", "services/cache/node"],
+    "services/http": ["common/base"],
     "docs/examples": ["common/config", "common/job", "nn/blocks", "nn/models"],
     "cli/vsr": ["common", "data", "nn/census", "nn/models", "train"],
     "tests": ["common", "data", "nn", "train"],
+    "tests/bench/cache": ["common", "services/cache/node"],
+    "tests/cache": ["common", "services/cache/node"],
 }
 
 # Where the headers of a world may appear (docs/architecture.md: LibTorch never meets gRPC).

@@ -57,7 +57,7 @@ nn::Flows Stack(const std::vector<nn::Flows>& rows) {
 }
 
 SequenceStates::Options StateOptions(const ClipSource::Run& run) {
-  return {.job = Fingerprint(config::Dump(run.spec)).value(),
+  return {.job = run.states_name,
           .model = Fingerprint(config::Dump(run.spec.model)).value(),
           .cache = run.spec.cache,
           .precision = run.spec.train.precision,
@@ -101,7 +101,8 @@ void ClipSource::MakeLoader(bool resumed_inside) {
 }
 
 void ClipSource::ForgetRefresh() {
-  if (run_.plan.procedure().has_long_pass()) states_.Forget(NumbersOf(refresh_));
+  // Another trainer may still be at this refresh; what nobody reads any more, the cache evicts.
+  if (run_.plan.procedure().has_long_pass() && !IsShared()) states_.Forget(NumbersOf(refresh_));
   flows_.clear();
   sequences_.clear();
 }
@@ -155,6 +156,7 @@ absl::Status ClipSource::BeginEpoch(bool resumed_inside) {
   for (const int64_t number : NumbersOf(refresh_)) {
     run_.progress.SetPhase(Phase::kLoading);
     LRTI_ASSIGN_OR_RETURN(const LoadedFrames loaded, loader_->NextSequence());
+    if (IsShared() && states_.AreThere(number, step_)) continue;
     LRTI_RETURN_IF_ERROR(LongPass({number}, {loaded}));
   }
   return absl::OkStatus();

@@ -46,6 +46,7 @@ class ClipSource {
     hidden_state::Store& store;
     events::Progress& progress;
     c10::Device device;
+    uint64_t states_name = 0;  // NameOfStates
     uint64_t lineage = 0;
   };
 
@@ -73,6 +74,7 @@ class ClipSource {
   void ForgetRefresh();
   std::vector<int64_t> NumbersOf(int64_t refresh) const;
   int64_t MicroBatch() const;
+  bool IsShared() const { return !run_.spec.cache.share.empty(); }
 
   absl::Status LongPass(const std::vector<int64_t>& sequences,
                         const std::vector<LoadedFrames>& loaded);

@@ -12,7 +12,6 @@
 #include "common/config/dump.h"
 #include "common/events/heartbeat.h"
 #include "common/events/kinds.h"
-#include "common/hidden_state/memory_store.h"
 #include "data/clip_list.h"
 #include "data/dataset.h"
 #include "data/image_file.h"
@@ -24,6 +23,7 @@
 #include "train/report/tensorboard.h"
 #include "train/results.h"
 #include "train/run_folder.h"
+#include "train/state_store.h"
 #include "train/tensor/device.h"
 #include "train/trainer.h"
 
@@ -67,16 +67,20 @@ class RunLoop {
         sink_(sink),
         progress_(progress),
         clock_(clock),
-        stop_(stop),
-        store_(static_cast<uint64_t>(job.spec.cache.memory_mib) << 20) {}
+        stop_(stop) {}
 
   absl::StatusOr<RunOutcome> Execute() {
+    auto outcome = OpenAndTrain();
+    if (trainer_) trainer_->ForgetStates();
+    return outcome;
+  }
+
+ private:
+  absl::StatusOr<RunOutcome> OpenAndTrain() {
     LRTI_RETURN_IF_ERROR(Open());
     LRTI_RETURN_IF_ERROR(TrainToTheEnd());
     return Finish();
   }
-
- private:
   absl::Status Open();
   absl::Status LoadFirstWeights();
   absl::Status Resume();
@@ -107,7 +111,7 @@ class RunLoop {
   events::Progress& progress_;
   const Clock& clock_;
   const std::atomic<bool>& stop_;
-  hidden_state::MemoryStore store_;
+  StateStore states_;
 
   std::optional<RunFolder> folder_;
   std::unique_ptr<data::Dataset> dataset_;
@@ -132,8 +136,9 @@ absl::Status RunLoop::Open() {
   if (!dataset.ok()) return Prefixed(dataset.status(), "spec.data.train");
   dataset_ = *std::move(dataset);
   LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
-  LRTI_ASSIGN_OR_RETURN(trainer_,
-                        Trainer::Make(spec_, *dataset_, store_, progress_, options_.device));
+  LRTI_ASSIGN_OR_RETURN(states_, OpenStateStore(spec_.cache, clock_));
+  LRTI_ASSIGN_OR_RETURN(
+      trainer_, Trainer::Make(spec_, *dataset_, *states_.store, progress_, options_.device));
   if (!options_.resume) LRTI_RETURN_IF_ERROR(LoadFirstWeights());
 
   LRTI_ASSIGN_OR_RETURN(folder_, RunFolder::Open(options_.folder, options_.resume));
@@ -231,10 +236,11 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
   sink_.Emit(event);
   if (result.recomputed_states > recomputed_seen_) {
     if (recomputed_seen_ == 0) {
-      Warn(
-          fmt::format("step {}: a hidden state was missing or too old and was recomputed; "
-                      "recomputed_states counts them",
-                      result.step));
+      const std::string trouble = states_.trouble();
+      Warn(fmt::format(
+          "step {}: a hidden state was missing or too old and was recomputed{}{}; "
+          "recomputed_states counts them",
+          result.step, trouble.empty() ? "" : " (", trouble.empty() ? "" : trouble + ")"));
     }
     recomputed_seen_ = result.recomputed_states;
   }

@@ -206,6 +206,16 @@ nn::BoundaryStates SequenceStates::RandomStates(std::span<const int64_t> sequenc
   return boundary;
 }
 
+bool SequenceStates::AreThere(int64_t sequence, int64_t step) const {
+  std::vector<StateKey> keys;
+  for (const Place& place : PlacesOf(sequence)) keys.push_back(KeyOf(sequence, place));
+  const hidden_state::Rule rule{options_.lineage, static_cast<uint64_t>(step),
+                                options_.cache.staleness_steps_max};
+  const std::vector<hidden_state::GetResult> found = store_.Get(keys, rule);
+  return std::all_of(found.begin(), found.end(),
+                     [](const auto& result) { return result.status == GetStatus::kHit; });
+}
+
 void SequenceStates::Forget(std::span<const int64_t> sequences) {
   std::vector<StateKey> keys;
   for (const int64_t sequence : sequences) {

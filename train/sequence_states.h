@@ -52,6 +52,12 @@ class SequenceStates {
   void LongPass(std::span<const int64_t> sequences, const at::Tensor& frames,
                 const nn::Flows& flows, int64_t step);
 
+  /// Whether the store has every state of the sequence's cuts for a reader at `step`.
+  bool AreThere(int64_t sequence, int64_t step) const;
+
+  /// Drops all states of this run, or of the trainers that share them.
+  void ForgetAll() { store_.Drop(options_.job); }
+
   /// Runs the long pass of one sequence again, as of the step given to Boundary.
   using Recompute = std::function<absl::Status(int64_t sequence)>;
 

@@ -11,6 +11,7 @@
 #include "nn/losses/charbonnier.h"
 #include "nn/models/parameter_count.h"
 #include "train/checkpoint/load.h"
+#include "train/state_store.h"
 #include "train/tensor/autocast.h"
 
 namespace lrti::train {
@@ -62,6 +63,7 @@ Trainer::Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_sta
     : spec_(spec),
       dataset_(dataset),
       store_(store),
+      states_name_(NameOfStates(spec)),
       progress_(progress),
       device_(device),
       plan_(std::move(plan)),
@@ -80,7 +82,12 @@ void Trainer::OpenClips() {
                                  .store = store_,
                                  .progress = progress_,
                                  .device = device_,
+                                 .states_name = states_name_,
                                  .lineage = lineage_});
+}
+
+void Trainer::ForgetStates() {
+  if (spec_.cache.share.empty()) clips_->states().ForgetAll();
 }
 
 int64_t Trainer::parameters() const { return nn::ParameterCount(*model_); }

@@ -58,6 +58,9 @@ class Trainer {
   /// All that Restore needs; tensors are copied.
   checkpoint::Snapshot Save() const;
 
+  /// Ends a run's use of the store: drops its states, unless other trainers share them.
+  void ForgetStates();
+
   /// Updates done so far.
   int64_t step() const { return step_; }
 
@@ -77,6 +80,7 @@ class Trainer {
   const job::Spec spec_;
   const data::Dataset& dataset_;
   hidden_state::Store& store_;
+  const uint64_t states_name_;
   events::Progress& progress_;
   const c10::Device device_;
   const ClipPlan plan_;

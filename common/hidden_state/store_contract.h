@@ -250,21 +250,30 @@ TEST_P(StoreContract, RefusesABlobWhoseShapeLies) {
   EXPECT_EQ(store->GetStats().entries, 0u);
 }
 
-TEST_P(StoreContract, KeepsItsBoundAndSaysNoSpace) {
+TEST_P(StoreContract, KeepsItsBoundByRefusingOrByLettingOthersGo) {
   constexpr uint64_t kBound = 1 << 20;
   constexpr int64_t kCount = 16 << 10;  // 32 KiB each
   const auto store = Make(kBound);
-  uint64_t stored = 0;
   for (uint32_t frame = 0; frame < 100; ++frame) {
     const PutStatus status = Put(*store, Key(frame), {1, 1}, Bytes(frame, kCount));
-    if (status == PutStatus::kStored) ++stored;
     if (status == PutStatus::kNoSpace) {
       EXPECT_EQ(Get(*store, Key(frame), kAnyAge).status, GetStatus::kMiss);
+    } else {
+      ASSERT_EQ(status, PutStatus::kStored);
+      ExpectHit(*store, Key(frame), kAnyAge, *Bytes(frame, kCount));
     }
-    EXPECT_LE(store->GetStats().bytes, kBound);
   }
-  EXPECT_GT(stored, 8u);
-  EXPECT_LE(stored, 32u);
+  uint64_t served = 0;
+  for (uint32_t frame = 0; frame < 100; ++frame) {
+    const GetResult result = Get(*store, Key(frame), kAnyAge);
+    if (result.status != GetStatus::kHit) continue;
+    ++served;
+    EXPECT_TRUE(result.blob->bytes == Bytes(frame, kCount)->bytes);
+  }
+  EXPECT_GT(served, 8u);
+  EXPECT_LE(served, 32u);
+  EXPECT_EQ(store->GetStats().entries, served);
+  EXPECT_EQ(store->GetStats().bytes, served * 2 * kCount);
   // Room that is given back can be used again.
   store->Drop(1);
   EXPECT_EQ(store->GetStats().bytes, 0u);

@@ -38,6 +38,7 @@ class Checker {
     Evaluation();
     Optimizer();
     Training();
+    Cache();
     if (Sound({"spec.model"})) std::visit([this](const auto& model) { Model(model); }, spec_.model);
     if (Sound({"spec.strategy", "spec.model"})) {
       std::visit([this](const auto& strategy) { Strategy(strategy); }, spec_.strategy);
@@ -122,6 +123,21 @@ class Checker {
     }
     if (Sound({"spec.train.ema_decay"}) && train.ema_decay >= 1) {
       Add("spec.train.ema_decay", "must be below 1: 1 never follows the weights; 0 turns it off");
+    }
+  }
+
+  void Cache() {
+    const CacheConfig& cache = spec_.cache;
+    const bool service = cache.mode == CacheMode::kService;
+    if (Sound({"spec.cache.mode", "spec.cache.endpoints"}) && service == cache.endpoints.empty()) {
+      Add(service ? "spec.cache.mode" : "spec.cache.endpoints",
+          service
+              ? "mode service needs endpoints: where cache nodes listen, as lrti-cache prints it"
+              : "are of mode service alone; set spec.cache.mode to service");
+    }
+    if (!cache.share.empty()) FileName("spec.cache.share", cache.share);
+    if (Sound({"spec.cache.mode", "spec.cache.share"}) && !service && !cache.share.empty()) {
+      Add("spec.cache.share", "is of mode service alone: nobody else sees a process's own memory");
     }
   }
 

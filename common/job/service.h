@@ -6,12 +6,16 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "common/config/schema.h"
 
 namespace lrti::job {
 
-enum class CacheMode { kMemory };
-constexpr auto EnumNames(CacheMode) { return std::array{std::pair{CacheMode::kMemory, "memory"}}; }
+enum class CacheMode { kMemory, kService };
+constexpr auto EnumNames(CacheMode) {
+  return std::array{std::pair{CacheMode::kMemory, "memory"},
+                    std::pair{CacheMode::kService, "service"}};
+}
 
 enum class StateDtype { kFp32, kBf16, kFp16 };
 constexpr auto EnumNames(StateDtype) {
@@ -25,18 +29,34 @@ struct CacheConfig {
   StateDtype dtype = StateDtype::kFp32;
   int64_t staleness_steps_max = -1;
   int64_t memory_mib = 4096;
+  std::vector<std::string> endpoints;
+  std::string share;
+  absl::Duration deadline = absl::Milliseconds(200);
 
   static auto Fields() {
     return std::tuple{
-        config::Field{"mode", &CacheConfig::mode, "memory: inside the trainer's process."},
+        config::Field{"mode", &CacheConfig::mode,
+                      "memory: inside the trainer's process. service: in the nodes of `endpoints` "
+                      "(lrti-cache); what they lose or do not give in time is recomputed."},
         config::Field{"dtype", &CacheConfig::dtype,
                       "Number format of stored states; fp32 is exact, the others halve the size."},
         config::Field{"staleness_steps_max", &CacheConfig::staleness_steps_max,
                       "A state computed more steps ago is recomputed; -1: none is too old.",
                       config::AtLeast(-1), config::Unit("steps")},
         config::Field{"memory_mib", &CacheConfig::memory_mib,
-                      "Most memory that states may take; beyond it they are recomputed.",
+                      "Most memory that states may take with mode memory; beyond it they are "
+                      "recomputed.",
                       config::AtLeast(1), config::Unit("MiB")},
+        config::Field{"endpoints", &CacheConfig::endpoints,
+                      "Nodes of mode service: tcp://host:port, unix:/path, or both for a node on "
+                      "this host, tcp://host:port+unix:/path. The job's token is read from the "
+                      "environment variable LRTI_CACHE_TOKEN."},
+        config::Field{"share", &CacheConfig::share,
+                      "Name under which trainers of the same job share their states in mode "
+                      "service; empty: a run's states are its own and end with it."},
+        config::Field{"deadline", &CacheConfig::deadline,
+                      "Longest wait for a state in mode service; beyond it, it is recomputed.",
+                      config::AtLeast(absl::Milliseconds(1))},
     };
   }
 };

@@ -56,6 +56,9 @@ uint64_t MostFor(ByteView bytes) {
   measure(DecodeStale);
   measure(DecodeCredit);
   measure(DecodeInvalidate);
+  measure(DecodePool);
+  measure(DecodePlaced);
+  measure(DecodeRelease);
   measure(DecodeError);
   measure([](ByteView meta) { return DecodeOutcomes(meta, meta.size()); });
   measure([](ByteView meta) { return DecodeManifest(meta, TestKey()); });
@@ -80,16 +83,21 @@ TEST(Decoders, TheLargestMetasStayWithinTheBound) {
   EXPECT_LE(MostFor(Encode(Get{.keys = std::vector(kKeysMax, TestKey())})), kDecodedBytesMax);
   EXPECT_LE(MostFor(EncodeFound(manifest.item)), kDecodedBytesMax);
   EXPECT_LE(MostFor(EncodeManifest(manifest)), kDecodedBytesMax);
+  const Placed placed{.item = manifest.item, .generation = 1, .crcs = manifest.crcs};
+  EXPECT_LE(MostFor(Encode(placed)), kDecodedBytesMax);
+  EXPECT_LE(MostFor(EncodeRelease(std::vector<LeasedPlace>(kKeysMax))), kDecodedBytesMax);
   EXPECT_LE(MostFor(Bytes(uint64_t{1} << 24)), kDecodedBytesMax) << "beyond the bound of a meta";
 }
 
 // Each place of each kind with the largest number in it, and its checksum made right.
 TEST(Decoders, NoLengthThatLiesMakesThemAllocate) {
   const Manifest manifest{.item = TestItem(), .crcs = {1}};
-  for (const Bytes& sealed : {EncodePutBegin({TestItem(), TestItem(codec::Encoding::kInt8, 9)}),
-                              Encode(Hello{.token = "token"}), Encode(Get{.keys = {TestKey()}}),
-                              Encode(Invalidate{.job = 1, .keys = {TestKey()}}),
-                              EncodeFound(TestItem()), EncodeManifest(manifest)}) {
+  for (const Bytes& sealed :
+       {EncodePutBegin({TestItem(), TestItem(codec::Encoding::kInt8, 9)}),
+        Encode(Hello{.token = "token"}), Encode(Get{.keys = {TestKey()}}),
+        Encode(Invalidate{.job = 1, .keys = {TestKey()}}), EncodeFound(TestItem()),
+        EncodeManifest(manifest), Encode(Placed{.item = TestItem(), .generation = 1, .crcs = {1}}),
+        EncodeRelease({LeasedPlace{}})}) {
     for (size_t at = 0; at + 2 * sizeof(uint32_t) <= sealed.size(); ++at) {
       EXPECT_LE(MostFor(Resealed(sealed, at, ~uint32_t{0})), kDecodedBytesMax) << at;
       EXPECT_LE(MostFor(Resealed(sealed, at, kScalesMax)), kDecodedBytesMax) << at;

@@ -40,6 +40,14 @@ void TryAll(ByteView meta) {
   TryAgain(DecodeHelloAck(meta), meta);
   TryAgain(DecodeGet(meta), meta);
   TryAgain(DecodeInvalidate(meta), meta);
+  TryAgain(DecodePool(meta), meta);
+  if (const auto placed = DecodePlaced(meta); placed.ok()) {
+    CheckPromises(placed->item);
+    CheckEqual(Encode(*placed), meta);
+  }
+  if (const auto places = DecodeRelease(meta); places.ok()) {
+    CheckEqual(EncodeRelease(*places), meta);
+  }
   if (const auto found = DecodeFound(meta); found.ok()) {
     CheckPromises(*found);
     CheckEqual(EncodeFound(*found), meta);

@@ -48,8 +48,13 @@ constexpr Rules kRules[] = {
     {"INVALIDATE_ACK", kNo, kNo, kMust, kNo, false, false, kNo},
     {"GOAWAY", kNo, kNo, kNo, kNo, false, false, kMay},
     {"ERROR", kMust, kNo, kMay, kNo, false, false, kMust},
+    {"POOL", kMust, kNo, kNo, kNo, false, false, kNo},
+    {"LOCATE", kMust, kNo, kMust, kMust, false, false, kNo},
+    {"PLACE", kMay, kNo, kMust, kNo, true, false, kMay},
+    {"LEASE", kMust, kNo, kMust, kMust, false, false, kNo},
+    {"RELEASE", kMust, kNo, kNo, kNo, false, false, kNo},
 };
-static_assert(std::size(kRules) == static_cast<size_t>(FrameType::kError));
+static_assert(std::size(kRules) == static_cast<size_t>(FrameType::kRelease));
 
 const Rules& RulesOf(FrameType type) { return kRules[static_cast<size_t>(type) - 1]; }
 
@@ -119,7 +124,7 @@ uint32_t HeaderCrc(std::span<const std::byte, kHeaderBytes> bytes) {
 
 }  // namespace
 
-bool Known(FrameType type) { return type >= FrameType::kHello && type <= FrameType::kError; }
+bool Known(FrameType type) { return type >= FrameType::kHello && type <= FrameType::kRelease; }
 
 std::string_view NameOf(FrameType type) { return Known(type) ? RulesOf(type).name : "unknown"; }
 

@@ -34,6 +34,12 @@ enum class FrameType : uint8_t {
   kInvalidateAck,  // node: they are never served again
   kGoaway,         // node: no new requests on this lane
   kError,          // either side, before it closes the lane
+  // On a Unix socket alone: states are read where they lie, and no payload moves.
+  kPool,     // node, behind HELLO_ACK: its memory, as two descriptors that come with the header
+  kLocate,   // client: as GET; answered by a PLACE for each key and GET_END
+  kPlace,    // node: where the state of one key lies
+  kLease,    // client: as LOCATE, and what is found stays until RELEASE or the end of the lane
+  kRelease,  // client: leases that end; has no answer
 };
 
 /// How a request, or one item of it, ended.

@@ -51,6 +51,11 @@ std::vector<FrameHeader> EachType() {
       {.type = kInvalidateAck, .request = 1},
       {.type = kGoaway, .outcome = Outcome::kClosing},
       {.type = kError, .meta_bytes = 40, .outcome = Outcome::kWrongToken},
+      {.type = kPool, .meta_bytes = 20},
+      {.type = kLocate, .meta_bytes = 40, .request = 1, .deadline_us = 5},
+      {.type = kPlace, .meta_bytes = 40, .request = 1, .item = 2, .outcome = Outcome::kStale},
+      {.type = kLease, .meta_bytes = 40, .request = 1, .deadline_us = 5},
+      {.type = kRelease, .meta_bytes = 40},
   };
 }
 
@@ -157,7 +162,7 @@ TEST(Frame, AnyFlippedBitIsSeen) {
 }
 
 TEST(Frame, AnUnknownTypeIsSkippedUnlessItMustBeUnderstood) {
-  for (const uint8_t type : {uint8_t{0}, uint8_t{20}, uint8_t{255}}) {
+  for (const uint8_t type : {uint8_t{0}, uint8_t{25}, uint8_t{255}}) {
     const auto skipped = DecodeHeader(Changed(kData, 5, type));
     ASSERT_TRUE(skipped.ok()) << skipped.status();
     EXPECT_FALSE(Known(skipped->type));

@@ -11,8 +11,9 @@ inline constexpr uint32_t kMetaBytesMax = 64 << 10;
 inline constexpr uint64_t kChunkBytes =
     1 << 20;  // a frame's largest payload, and what one CRC covers
 inline constexpr uint64_t kItemBytesMax = uint64_t{1} << 30;
-inline constexpr uint32_t kItemsMax = 512;  // of a PUT_BEGIN
-inline constexpr uint32_t kKeysMax = 1024;  // of a GET or INVALIDATE
+inline constexpr uint32_t kItemsMax = 512;    // of a PUT_BEGIN
+inline constexpr uint32_t kKeysMax = 1024;    // of a GET or INVALIDATE; of places in a RELEASE
+inline constexpr uint64_t kPageBytes = 4096;  // where a state begins in a node's pool
 inline constexpr uint32_t kScalesMax = 8192;
 inline constexpr uint32_t kTokenBytesMax = 256;
 inline constexpr uint32_t kErrorTextBytesMax = 1024;

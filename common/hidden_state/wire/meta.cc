@@ -256,6 +256,81 @@ absl::StatusOr<Invalidate> DecodeInvalidate(ByteView meta) {
   return invalidate;
 }
 
+Bytes Encode(const Pool& pool) {
+  Writer writer;
+  writer.Add(pool.pool_bytes).Add(pool.directory_bytes);
+  return Sealed(writer);
+}
+
+absl::StatusOr<Pool> DecodePool(ByteView meta) {
+  LRTI_ASSIGN_OR_RETURN(Reader reader, Open("POOL", meta));
+  Pool pool;
+  pool.pool_bytes = reader.Take<uint64_t>();
+  pool.directory_bytes = reader.Take<uint64_t>();
+  LRTI_RETURN_IF_ERROR(Close("POOL", reader));
+  if (pool.pool_bytes == 0 || pool.pool_bytes % kPageBytes != 0) {
+    return DataLoss("POOL: {} bytes are no pages of {}", pool.pool_bytes, kPageBytes);
+  }
+  const uint64_t wanted = pool.pool_bytes / kPageBytes * sizeof(uint64_t);
+  if (pool.directory_bytes == wanted) return pool;
+  return DataLoss("POOL: a directory of {} bytes, where the pool needs {}", pool.directory_bytes,
+                  wanted);
+}
+
+Bytes Encode(const Placed& placed) {
+  LRTI_CHECK(placed.crcs.size() == ChunkCount(placed.item.bytes));
+  Writer writer;
+  writer.Add(placed.offset).Add(placed.generation);
+  AddItem(placed.item, writer);
+  writer.AddBytes(std::as_bytes(std::span(placed.crcs)));
+  return Sealed(writer);
+}
+
+absl::StatusOr<Placed> DecodePlaced(ByteView meta) {
+  LRTI_ASSIGN_OR_RETURN(Reader reader, Open("PLACE", meta));
+  Placed placed;
+  placed.offset = reader.Take<uint64_t>();
+  placed.generation = reader.Take<uint64_t>();
+  auto item = TakeItem(reader);
+  if (!item.ok()) return Prefixed(item.status(), "PLACE");
+  if (!item->ok()) return DataLoss("PLACE: {}", Message(item->status()));
+  placed.item = **std::move(item);
+  if (placed.offset % kPageBytes != 0 || placed.generation == 0) {
+    return DataLoss("PLACE: generation {} at {} is no place", placed.generation, placed.offset);
+  }
+  const uint64_t crcs = ChunkCount(placed.item.bytes);
+  if (reader.left() != crcs * sizeof(uint32_t)) {
+    return DataLoss("PLACE: {} bytes for {} CRCs", reader.left(), crcs);
+  }
+  placed.crcs.reserve(crcs);
+  for (uint64_t i = 0; i < crcs; ++i) placed.crcs.push_back(reader.Take<uint32_t>());
+  return placed;
+}
+
+Bytes EncodeRelease(const std::vector<LeasedPlace>& places) {
+  LRTI_CHECK(!places.empty() && places.size() <= kKeysMax);
+  Writer writer;
+  writer.Add(static_cast<uint32_t>(places.size()));
+  for (const LeasedPlace& place : places) writer.Add(place.offset).Add(place.generation);
+  return Sealed(writer);
+}
+
+absl::StatusOr<std::vector<LeasedPlace>> DecodeRelease(ByteView meta) {
+  LRTI_ASSIGN_OR_RETURN(Reader reader, Open("RELEASE", meta));
+  const auto count = reader.Take<uint32_t>();
+  LRTI_RETURN_IF_ERROR(CheckCount("RELEASE", count, 1, kKeysMax));
+  if (reader.left() != count * 2 * sizeof(uint64_t)) {
+    return DataLoss("RELEASE: {} bytes for {} places of {}", reader.left(), count,
+                    2 * sizeof(uint64_t));
+  }
+  std::vector<LeasedPlace> places(count);
+  for (LeasedPlace& place : places) {
+    place.offset = reader.Take<uint64_t>();
+    place.generation = reader.Take<uint64_t>();
+  }
+  return places;
+}
+
 Bytes EncodeError(std::string_view text) {
   std::string shown(text.substr(0, kErrorTextBytesMax));
   std::ranges::replace_if(

@@ -77,6 +77,43 @@ struct Invalidate {
 Bytes Encode(const Invalidate& invalidate);
 absl::StatusOr<Invalidate> DecodeInvalidate(ByteView meta);
 
+/// POOL: how long the two memories are whose descriptors come with it. The directory has a 64-bit
+/// number for each page of the pool: the generation of the state that begins there while the node
+/// serves it, else 0.
+struct Pool {
+  uint64_t pool_bytes = 0;       // whole pages, not none
+  uint64_t directory_bytes = 0;  // eight for each page of the pool
+
+  bool operator==(const Pool&) const = default;
+};
+Bytes Encode(const Pool& pool);
+absl::StatusOr<Pool> DecodePool(ByteView meta);
+
+/// PLACE with Outcome::kOk: a state, where its bytes begin in the pool, and the CRC-32C of each
+/// kChunkBytes of them. With Outcome::kStale it is as EncodeStale.
+struct Placed {
+  Item item;
+  uint64_t offset = 0;      // of a page
+  uint64_t generation = 0;  // never 0, never used twice by a node
+  std::vector<uint32_t> crcs;
+
+  bool operator==(const Placed&) const = default;
+};
+/// REQUIRES of Encode: as many CRCs as the item has chunks.
+Bytes Encode(const Placed& placed);
+absl::StatusOr<Placed> DecodePlaced(ByteView meta);
+
+/// RELEASE: places as PLACE named them, a lease each; a place may occur twice.
+struct LeasedPlace {
+  uint64_t offset = 0;
+  uint64_t generation = 0;
+
+  bool operator==(const LeasedPlace&) const = default;
+};
+/// REQUIRES of EncodeRelease: 1..kKeysMax places.
+Bytes EncodeRelease(const std::vector<LeasedPlace>& places);
+absl::StatusOr<std::vector<LeasedPlace>> DecodeRelease(ByteView meta);
+
 /// ERROR: printable ASCII, cut at kErrorTextBytesMax; other bytes become '?'.
 Bytes EncodeError(std::string_view text);
 absl::StatusOr<std::string> DecodeError(ByteView meta);

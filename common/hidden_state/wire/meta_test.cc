@@ -20,6 +20,9 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 const Hello kHelloA{.job = 4, .client = 5, .token = std::string("to\0ken", 6)};
 
 Get TwoKeys() { return {.rule = {1, 2, -1}, .keys = {TestKey(1), TestKey(1)}}; }
+Placed APlace() {
+  return {.item = TestItem(Encoding::kInt8), .offset = 8192, .generation = 7, .crcs = {5}};
+}
 Invalidate TwoStates() { return {.job = 1, .keys = {TestKey(1), TestKey(2)}}; }
 
 // A sound meta of each kind and what decodes it.
@@ -45,6 +48,10 @@ std::vector<Kind> EachKind() {
       {"CREDIT", EncodeCredit(1 << 20), [](ByteView meta) { return DecodeCredit(meta).status(); }},
       {"INVALIDATE", Encode(TwoStates()),
        [](ByteView meta) { return DecodeInvalidate(meta).status(); }},
+      {"POOL", Encode(Pool{8192, 16}), [](ByteView meta) { return DecodePool(meta).status(); }},
+      {"PLACE", Encode(APlace()), [](ByteView meta) { return DecodePlaced(meta).status(); }},
+      {"RELEASE", EncodeRelease({{0, 1}, {4096, 2}}),
+       [](ByteView meta) { return DecodeRelease(meta).status(); }},
   };
 }
 
@@ -64,6 +71,10 @@ TEST(Meta, ComesBackAsItWas) {
   EXPECT_EQ(DecodeInvalidate(Encode(TwoStates()))->keys, TwoStates().keys);
   EXPECT_TRUE(DecodeInvalidate(Encode(Invalidate{.job = 3}))->keys.empty());
   EXPECT_EQ(*DecodeError(EncodeError("wrong token")), "wrong token");
+  EXPECT_EQ(*DecodePool(Encode(Pool{8192, 16})), (Pool{8192, 16}));
+  EXPECT_EQ(*DecodePlaced(Encode(APlace())), APlace());
+  const std::vector<LeasedPlace> places = {{0, 1}, {4096, 2}, {4096, 2}};
+  EXPECT_EQ(*DecodeRelease(EncodeRelease(places)), places);
 }
 
 TEST(Meta, ItemsOfEveryEncodingAndShapeComeBackAsTheyWere) {
@@ -122,6 +133,12 @@ TEST(Meta, EachFieldWrongInTurnIsNamed) {
   const auto decode_ack = [](ByteView meta) { return DecodeHelloAck(meta).status(); };
   const auto decode_put = [](ByteView meta) { return DecodePutBegin(meta).status(); };
   const auto decode_get = [](ByteView meta) { return DecodeGet(meta).status(); };
+  const Bytes pool = Encode(Pool{8192, 16});
+  const Bytes placed = Encode(APlace());
+  const Bytes release = EncodeRelease({{4096, 2}});
+  const auto decode_pool = [](ByteView meta) { return DecodePool(meta).status(); };
+  const auto decode_placed = [](ByteView meta) { return DecodePlaced(meta).status(); };
+  const auto decode_release = [](ByteView meta) { return DecodeRelease(meta).status(); };
   struct Case {
     std::function<absl::Status(ByteView)> decode;
     Bytes meta;
@@ -159,6 +176,15 @@ TEST(Meta, EachFieldWrongInTurnIsNamed) {
        EncodeOutcomes({Outcome::kOk}), "outcomes: 1 for 2 items"},
       {[](ByteView meta) { return DecodeOutcomes(meta, 1).status(); },
        Resealed(EncodeOutcomes({Outcome::kOk}), 0, uint8_t{200}), "outcomes: 200 is not known"},
+      {decode_pool, Resealed(pool, 0, uint64_t{0}), "POOL: 0 bytes are no pages of 4096"},
+      {decode_pool, Resealed(pool, 0, uint64_t{4097}), "POOL: 4097 bytes are no pages of 4096"},
+      {decode_pool, Resealed(pool, 8, uint64_t{8}), "a directory of 8 bytes, where the pool needs"},
+      {decode_placed, Resealed(placed, 0, uint64_t{4095}), "PLACE: generation 7 at 4095"},
+      {decode_placed, Resealed(placed, 8, uint64_t{0}), "PLACE: generation 0 at 8192"},
+      {decode_placed, Resealed(placed, 16 + 72, uint8_t{4}), "PLACE: item: encoding 4"},
+      {decode_release, Resealed(release, 0, uint32_t{0}), "RELEASE: count 0 is not in 1..1024"},
+      {decode_release, Resealed(release, 0, kKeysMax + 1), "RELEASE: count 1025 is not in"},
+      {decode_release, Resealed(release, 0, uint32_t{2}), "RELEASE: 16 bytes for 2 places of 16"},
       {[](ByteView meta) { return DecodeError(meta).status(); },
        Resealed(EncodeError("text"), 1, '\x1b'), "ERROR: text is not printable"},
       {[](ByteView meta) { return DecodeError(meta).status(); },

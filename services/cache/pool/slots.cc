@@ -34,8 +34,10 @@ std::optional<Place> Slots::Reserve(uint64_t class_bytes) {
     extent.class_bytes = class_bytes;
     extent.slots.resize(extent_bytes_ / class_bytes);
   }
-  const auto slot = std::ranges::find(extent.slots, SlotState::kFree, &Slot::state);
+  const auto slot = std::find_if(extent.slots.begin() + extent.free_from, extent.slots.end(),
+                                 [](const Slot& it) { return it.state == SlotState::kFree; });
   LRTI_CHECK(slot != extent.slots.end());
+  extent.free_from = static_cast<uint32_t>(slot - extent.slots.begin()) + 1;
   *slot = {.state = SlotState::kReserved, .generation = ++generation_};
   ++extent.in_use;
   return PlaceOf(*index, static_cast<uint32_t>(slot - extent.slots.begin()));
@@ -46,6 +48,7 @@ void Slots::Free(const Place& place) {
   LRTI_CHECK(slot.state != SlotState::kFree && slot.pins == 0);
   slot = {};
   Extent& extent = extents_[place.extent];
+  extent.free_from = std::min(extent.free_from, place.slot);
   if (--extent.in_use == 0) extent = {};
 }
 
@@ -55,6 +58,15 @@ Slot& Slots::At(const Place& place) {
 }
 
 const Slot& Slots::At(const Place& place) const { return const_cast<Slots*>(this)->At(place); }
+
+std::optional<Place> Slots::Find(uint64_t offset, uint64_t generation) const {
+  const uint64_t extent = offset / extent_bytes_;
+  if (extent >= extents_.size() || extents_[extent].class_bytes == 0) return std::nullopt;
+  const uint64_t slot = offset % extent_bytes_ / extents_[extent].class_bytes;
+  const Place place{static_cast<uint32_t>(extent), static_cast<uint32_t>(slot), offset, generation};
+  if (!IsCurrent(place) || PlaceOf(place.extent, place.slot) != place) return std::nullopt;
+  return place;
+}
 
 bool Slots::IsCurrent(const Place& place) const {
   return place.extent < extents_.size() && place.slot < extents_[place.extent].slots.size() &&

@@ -59,12 +59,16 @@ class Slots {
   Slot& At(const Place& place);
   const Slot& At(const Place& place) const;
 
+  /// The place whose slot begins at `offset`, while its use is that of `generation`.
+  std::optional<Place> Find(uint64_t offset, uint64_t generation) const;
+
   /// Whether the place still means the same use of its slot.
   bool IsCurrent(const Place& place) const;
 
   struct Extent {
     uint64_t class_bytes = 0;  // 0: free
     uint32_t in_use = 0;       // slots that are not free
+    uint32_t free_from = 0;    // no slot before it is free
     std::vector<Slot> slots;
   };
   const std::vector<Extent>& extents() const { return extents_; }

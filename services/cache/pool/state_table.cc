@@ -21,6 +21,11 @@ bool Expired(const Version& version, const Rule& now) {
   return version.step <= now.step && !now.Accepts(version);
 }
 
+// One is always allowed.
+bool Within(uint64_t used, uint64_t bytes, uint64_t most) {
+  return used == 0 || (used <= most && bytes <= most - used);
+}
+
 bool IsBusy(const Slot& slot) {
   return slot.pins > 0 || (slot.state != SlotState::kFree && slot.state != SlotState::kCommitted);
 }
@@ -32,7 +37,12 @@ StateTable::StateTable(const Limits& limits)
 
 bool StateTable::Register(uint64_t bytes) {
   const std::optional<uint64_t> size = it_.slots.ClassOf(bytes);
-  if (!size || (classes_.size() == kClassesMax && !classes_.contains(*size))) return false;
+  if (!size) return false;
+  if (classes_.size() == kClassesMax && !classes_.contains(*size)) {
+    std::erase_if(classes_, [&](uint64_t unused) { return it_.slots.ExtentsOf(unused) == 0; });
+    std::erase_if(it_.hands, [&](const auto& hand) { return !classes_.contains(hand.first); });
+    if (classes_.size() == kClassesMax) return false;
+  }
   classes_.insert(*size);
   return true;
 }
@@ -90,16 +100,16 @@ bool StateTable::FresherThere(const StateKey& key, const Version& version) const
 StateTable::Granted StateTable::Reserve(SessionId session, const StateKey& key,
                                         const Version& version, uint64_t bytes) {
   Session* const live = Live(session);
-  if (live == nullptr) return {Answer::kNoSession, {}};
+  if (live == nullptr) return {Answer::kNoSession, {}, {}};
   const std::optional<uint64_t> size = it_.slots.ClassOf(bytes);
-  if (!size || !classes_.contains(*size)) return {Answer::kBadSize, {}};
-  if (TooOld(key, version) || FresherThere(key, version)) return {Answer::kStale, {}};
-  if (*size >
-      limits_.put_bytes_client_max - std::min(live->put_bytes, limits_.put_bytes_client_max)) {
-    return {Answer::kQuota, {}};
+  if (!size || !classes_.contains(*size)) return {Answer::kBadSize, {}, {}};
+  if (TooOld(key, version) || FresherThere(key, version)) return {Answer::kStale, {}, {}};
+  if (!Within(live->put_bytes, *size, limits_.put_bytes_client_max)) {
+    return {Answer::kQuota, {}, {}};
   }
-  const std::optional<Place> place = MakePlace(*size);
-  if (!place) return {Answer::kNoSpace, {}};
+  std::optional<Granted::Evicted> evicted;
+  const std::optional<Place> place = MakePlace(*size, evicted);
+  if (!place) return {Answer::kNoSpace, {}, {}};
   Slot& slot = it_.slots.At(*place);
   slot.writer = session;
   slot.bytes = bytes;
@@ -107,7 +117,7 @@ StateTable::Granted StateTable::Reserve(SessionId session, const StateKey& key,
   slot.version = version;
   live->puts.insert(RefOf(*place));
   live->put_bytes += *size;
-  return {Answer::kOk, *place};
+  return {Answer::kOk, *place, evicted};
 }
 
 bool StateTable::BeginWrite(const Place& place) {
@@ -171,44 +181,53 @@ uint64_t StateTable::SlotBytes(const Place& place) const {
   return it_.slots.extents()[place.extent].class_bytes;
 }
 
-std::optional<Place> StateTable::MakePlace(uint64_t class_bytes) {
+std::optional<Place> StateTable::MakePlace(uint64_t class_bytes,
+                                           std::optional<Granted::Evicted>& evicted) {
   std::optional<Place> place = it_.slots.Reserve(class_bytes);
   if (place) return place;
   // A class below its fair share of the pool takes from others before it loses states of its own.
   const uint64_t share = it_.slots.extents().size() / classes_.size();
   const bool poor = it_.slots.ExtentsOf(class_bytes) < share;
-  const bool made = poor ? EmptyExtent(class_bytes) || EvictOne(class_bytes)
-                         : EvictOne(class_bytes) || EmptyExtent(class_bytes);
+  const bool made = poor ? EmptyExtent(class_bytes) || EvictOne(class_bytes, evicted)
+                         : EvictOne(class_bytes, evicted) || EmptyExtent(class_bytes);
   if (made) place = it_.slots.Reserve(class_bytes);
   return place;
 }
 
 // CLOCK: the hand goes around the class's slots; one that was asked for since it last came by is
 // passed over once.
-bool StateTable::EvictOne(uint64_t class_bytes) {
-  std::vector<Ref> ring;
-  const auto& extents = it_.slots.extents();
-  for (uint32_t e = 0; e < extents.size(); ++e) {
-    if (extents[e].class_bytes != class_bytes) continue;
-    for (uint32_t s = 0; s < extents[e].slots.size(); ++s) ring.push_back({e, s});
-  }
-  if (ring.empty()) return false;
+bool StateTable::EvictOne(uint64_t class_bytes, std::optional<Granted::Evicted>& evicted) {
+  const uint64_t extents = it_.slots.ExtentsOf(class_bytes);
+  if (extents == 0) return false;
   Ref& hand = it_.hands[class_bytes];
-  const auto begin = static_cast<size_t>(std::ranges::lower_bound(ring, hand) - ring.begin());
-  for (size_t i = 0; i < 2 * ring.size(); ++i) {
-    const Ref& ref = ring[(begin + i) % ring.size()];
-    const Slot& slot = extents[ref.extent].slots[ref.slot];
-    if (slot.state != SlotState::kCommitted || slot.pins > 0) continue;
-    if (slot.visited) {
+  Ref ref = SlotOfClass(hand, class_bytes);
+  const uint64_t slots = extents * it_.slots.extents()[ref.extent].slots.size();
+  for (uint64_t i = 0; i < 2 * slots; ++i) {
+    const Slot& slot = it_.slots.extents()[ref.extent].slots[ref.slot];
+    const Ref next = SlotOfClass({ref.extent, ref.slot + 1}, class_bytes);
+    if (slot.state == SlotState::kCommitted && slot.pins == 0) {
+      if (!slot.visited) {
+        hand = next;
+        evicted = {slot.key, slot.bytes};
+        Forget(evicted->key);
+        ++evicted_;
+        return true;
+      }
       it_.slots.At(PlaceAt(ref)).visited = false;
-      continue;
     }
-    hand = ring[(begin + i + 1) % ring.size()];
-    Forget(StateKey(slot.key));
-    ++evicted_;
-    return true;
+    ref = next;
   }
   return false;
+}
+
+// The first slot of the class from `from` on, around the pool. REQUIRES: the class has an extent.
+StateTable::Ref StateTable::SlotOfClass(Ref from, uint64_t class_bytes) const {
+  const auto& extents = it_.slots.extents();
+  while (from.extent >= extents.size() || extents[from.extent].class_bytes != class_bytes ||
+         from.slot >= extents[from.extent].slots.size()) {
+    from = {from.extent + 1 < extents.size() ? from.extent + 1 : 0, 0};
+  }
+  return from;
 }
 
 // Takes the extent with the fewest states from a class that has at least its fair share; a class
@@ -252,8 +271,8 @@ StateTable::Found StateTable::Lease(SessionId session, const StateKey& key, cons
   Found found = Lookup(key, rule);
   if (found.answer != Answer::kOk) return found;
   const uint64_t bytes = SlotBytes(found.place);
-  if (live->leased_bytes + bytes > limits_.leased_bytes_client_max ||
-      it_.leased_bytes + bytes > limits_.leased_bytes_max) {
+  if (!Within(live->leased_bytes, bytes, limits_.leased_bytes_client_max) ||
+      !Within(it_.leased_bytes, bytes, limits_.leased_bytes_max)) {
     return {Answer::kQuota, found.version, {}, 0};
   }
   ++it_.slots.At(found.place).pins;
@@ -297,6 +316,7 @@ void StateTable::Forget(const StateKey& key) {
   bucket->second.erase(found->second);
   if (bucket->second.empty()) it_.buckets.erase(bucket);
   it_.index.erase(found);
+  if (unserved_) unserved_(place);
   slot.state = SlotState::kRetired;
   if (slot.pins == 0) it_.slots.Free(place);
 }

@@ -2,10 +2,12 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "common/hidden_state/key.h"
 #include "services/cache/pool/slots.h"
@@ -46,6 +48,7 @@ class StateTable {
   struct Limits {
     uint64_t pool_bytes = 0;
     uint64_t extent_bytes = 0;
+    // One lease, and one put of a client, is within any limit: else large states had none.
     uint64_t leased_bytes_max = 0;         // of all clients; the design says half of the pool
     uint64_t leased_bytes_client_max = 0;  // of one; a tenth
     uint64_t put_bytes_client_max = 0;     // reserved or being written by one
@@ -54,8 +57,13 @@ class StateTable {
 
   explicit StateTable(const Limits& limits);
 
-  /// Makes the size class of `bytes`. False when no extent could hold it or kClassesMax are made.
+  /// Makes the size class of `bytes`. False when no extent could hold it, or kClassesMax are made
+  /// and all are in use.
   bool Register(uint64_t bytes);
+
+  /// `unserved` is told of every state that was served and is no longer, before its slot can be
+  /// used again. Call it once, first; copies of the table tell the same.
+  void Watch(std::function<void(const Place&)> unserved) { unserved_ = std::move(unserved); }
 
   SessionId Open();
 
@@ -70,6 +78,14 @@ class StateTable {
   struct Granted {
     Answer answer = Answer::kOk;
     Place place;  // for kOk
+
+    // The state that was evicted from this very slot, if one was: its bytes are there until the
+    // first byte is written.
+    struct Evicted {
+      hidden_state::StateKey key;
+      uint64_t bytes = 0;
+    };
+    std::optional<Evicted> evicted;
   };
   /// Room for a state. Evicts what nobody uses, the ones not asked for lately first. A put of the
   /// version that is there is granted: it may differ.
@@ -99,6 +115,11 @@ class StateTable {
 
   /// Ends one lease; false when the session has none there.
   bool Release(SessionId session, const Place& place);
+
+  /// As Slots::Find.
+  std::optional<Place> PlaceOf(uint64_t offset, uint64_t generation) const {
+    return it_.slots.Find(offset, generation);
+  }
 
   /// Whether the place still holds the state that Lookup found there.
   bool IsServed(const Place& place) const;
@@ -159,8 +180,9 @@ class StateTable {
   Session* Live(SessionId session);
   bool TooOld(const hidden_state::StateKey& key, const hidden_state::Version& version) const;
   bool FresherThere(const hidden_state::StateKey& key, const hidden_state::Version& version) const;
-  std::optional<Place> MakePlace(uint64_t class_bytes);
-  bool EvictOne(uint64_t class_bytes);
+  std::optional<Place> MakePlace(uint64_t class_bytes, std::optional<Granted::Evicted>& evicted);
+  bool EvictOne(uint64_t class_bytes, std::optional<Granted::Evicted>& evicted);
+  Ref SlotOfClass(Ref from, uint64_t class_bytes) const;
   bool EmptyExtent(uint64_t class_bytes);
   void CancelPuts(Session& session);
   void CancelPutsOf(uint64_t job);
@@ -170,6 +192,7 @@ class StateTable {
   void Unpin(const Place& place);
 
   Limits limits_;
+  std::function<void(const Place&)> unserved_;
   std::set<uint64_t> classes_;
   Contents it_;
   uint64_t evicted_ = 0;

@@ -175,6 +175,75 @@ TEST(StateTable, AClientThatWasCutKeepsItsSlotsFromReuseUntilItIsGone) {
   EXPECT_EQ(node.Put(Key(1)), Answer::kOk);
 }
 
+TEST(StateTable, TellsWhatWasEvictedFromTheVerySlotThatItGives) {
+  Four node;
+  std::vector<uint64_t> offsets;
+  for (uint32_t frame = 0; frame < 4; ++frame) {
+    ASSERT_EQ(node.Put(Key(frame)), Answer::kOk);
+    offsets.push_back(node.table.Lookup(Key(frame), kAnyAge).place.offset);
+  }
+  ASSERT_EQ(node.Put(Key(4)), Answer::kOk);  // forgets that all were asked for
+  const auto granted = node.table.Reserve(node.client, Key(5), {1, 1}, kPage);
+  ASSERT_TRUE(granted.evicted);
+  EXPECT_EQ(granted.place.offset, offsets[granted.evicted->key.frame]);
+  EXPECT_EQ(granted.evicted->bytes, kPage);
+  node.table.Cancel(granted.place);
+  EXPECT_FALSE(node.table.Reserve(node.client, Key(5), {1, 1}, kPage).evicted) << "a free slot";
+}
+
+TEST(StateTable, TellsOfEachStateThatIsNoLongerServed) {
+  Four node;
+  std::vector<uint64_t> unserved;
+  node.table.Watch([&](const Place& place) { unserved.push_back(place.offset / kPage); });
+  for (uint32_t frame = 0; frame < 4; ++frame) ASSERT_EQ(node.Put(Key(frame)), Answer::kOk);
+  EXPECT_TRUE(unserved.empty());
+  ASSERT_EQ(node.Put(Key(9)), Answer::kOk);  // evicts
+  node.table.Erase(std::array{Key(3)});
+  node.table.Invalidate(1);
+  EXPECT_EQ(unserved.size(), 5u);
+  const auto reserved = node.table.Reserve(node.client, Key(0), {1, 1}, kPage);
+  node.table.Cancel(reserved.place);
+  EXPECT_EQ(unserved.size(), 5u) << "it was never served";
+}
+
+TEST(StateTable, OneStateIsWithinAnyLimit) {
+  StateTable::Limits limits = Wide(4 * kPage, 4 * kPage);
+  limits.leased_bytes_client_max = limits.leased_bytes_max = limits.put_bytes_client_max = 1;
+  Four node(limits);
+  ASSERT_EQ(node.Put(Key(0)), Answer::kOk);
+  ASSERT_EQ(node.Put(Key(1)), Answer::kOk);
+  EXPECT_EQ(node.table.Lease(node.client, Key(0), kAnyAge).answer, Answer::kOk);
+  EXPECT_EQ(node.table.Lease(node.client, Key(1), kAnyAge).answer, Answer::kQuota);
+  ASSERT_EQ(node.table.Reserve(node.client, Key(2), {1, 1}, kPage).answer, Answer::kOk);
+  EXPECT_EQ(node.table.Reserve(node.client, Key(3), {1, 1}, kPage).answer, Answer::kQuota);
+}
+
+TEST(StateTable, ASizeThatNobodyUsesGivesWayToANewOne) {
+  constexpr uint64_t kSizes = StateTable::kClassesMax;
+  Four node(Wide(256 * kPage, 128 * kPage));
+  for (uint64_t pages = 2; pages <= kSizes; ++pages)
+    ASSERT_TRUE(node.table.Register(pages * kPage));
+  ASSERT_EQ(node.Put(Key(0), {1, 1}, kPage), Answer::kOk);
+  EXPECT_TRUE(node.table.Register(100 * kPage));
+  EXPECT_EQ(node.Put(Key(1), {1, 1}, 100 * kPage), Answer::kOk);
+  EXPECT_EQ(node.Put(Key(0), {1, 1}, kPage), Answer::kOk) << "in use";
+  EXPECT_EQ(node.Put(Key(2), {1, 1}, 2 * kPage), Answer::kBadSize);
+}
+
+TEST(Slots, FindsAPlaceByOffsetAndGenerationAlone) {
+  Slots slots(4 * kPage, 2 * kPage);
+  const Place place = *slots.Reserve(kPage);
+  const Place second = *slots.Reserve(kPage);
+  EXPECT_EQ(slots.Find(second.offset, second.generation), second);
+  EXPECT_FALSE(slots.Find(place.offset, second.generation));
+  EXPECT_FALSE(slots.Find(second.offset + 1, second.generation));
+  EXPECT_FALSE(slots.Find(2 * kPage, 0)) << "a free extent";
+  EXPECT_FALSE(slots.Find(4 * kPage, 1)) << "behind the end";
+  EXPECT_FALSE(slots.Find(~uint64_t{0}, 1));
+  slots.Free(second);
+  EXPECT_FALSE(slots.Find(second.offset, second.generation));
+}
+
 TEST(StateTable, ReleaseTakesOnlyWhatTheClientLeased) {
   Four node;
   ASSERT_EQ(node.Put(Key(0)), Answer::kOk);
@@ -270,7 +339,7 @@ TEST(Slots, AGenerationIsNeverUsedTwiceEvenWhenItsExtentChangesHands) {
 TEST(Budget, IsTheFormula) {
   constexpr uint64_t kPool = uint64_t{8} << 30;
   EXPECT_EQ(ResidentBytesMax(kPool, 4000, 64),
-            kPool + 4000 * 256 + 64 * 262'144 + (uint64_t{64} << 20));
+            kPool + kPool / 512 + 4000 * 256 + 64 * 262'144 + (uint64_t{64} << 20));
 }
 
 TEST(Budget, AStateCostsNoMoreBesideItsSlotThanTheFormulaSays) {

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lrti::http {
+
+/// Builds what a Collectable answers, from numbers that somebody else counts:
+///
+///     families.Counter("lrti_cache_evictions_total", "States dropped.")
+///         .Add(stats.evicted, {{"reason", "space"}})
+class Families {
+ public:
+  class Family {
+   public:
+    explicit Family(prometheus::MetricFamily& it) : it_(it) {}
+
+    template <typename Number>
+    Family& Add(Number value, std::vector<std::pair<std::string, std::string>> labels = {}) {
+      prometheus::ClientMetric metric;
+      for (auto& [name, label] : labels) metric.label.push_back({name, label});
+      if (it_.type == prometheus::MetricType::Counter) {
+        metric.counter.value = static_cast<double>(value);
+      } else {
+        metric.gauge.value = static_cast<double>(value);
+      }
+      it_.metric.push_back(std::move(metric));
+      return *this;
+    }
+
+   private:
+    prometheus::MetricFamily& it_;
+  };
+
+  Family Counter(std::string name, std::string help) {
+    return Make(std::move(name), std::move(help), prometheus::MetricType::Counter);
+  }
+  Family Gauge(std::string name, std::string help) {
+    return Make(std::move(name), std::move(help), prometheus::MetricType::Gauge);
+  }
+
+  std::vector<prometheus::MetricFamily> Take() { return std::move(families_); }
+
+ private:
+  // The family is good until the next one is made.
+  Family Make(std::string name, std::string help, prometheus::MetricType type) {
+    families_.push_back({std::move(name), std::move(help), type, {}});
+    return Family(families_.back());
+  }
+
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+}  // namespace lrti::http
