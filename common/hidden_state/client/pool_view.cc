@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 
-// What is copied before its CRC is taken: it is still in the first cache then.
-constexpr size_t kBlockBytes = 16 << 10;
+// What is copied before its CRC is taken: it is still in a near cache then.
+constexpr size_t kBlockBytes = 64 << 10;
 
 absl::Status CheckMemory(const char* name, const OpenFile& file, uint64_t bytes) {
   struct stat about {};
