@@ -94,14 +94,15 @@ class TrainWithCacheTest(unittest.TestCase):
         return [event["recomputed_states"] for event in events if event["event"] == "step"][-1]
 
     def test_a_run_is_the_same_wherever_its_states_lie(self):
-        for name, strategy in (("tb", TB), ("pi", PI)):
-            self.train(f"{name}-memory", strategy=strategy)
+        for name, strategy, dtype in (("tb", TB, "fp32"), ("pi", PI, "fp32"), ("int8", TB, "int8")):
+            dtype = f"spec.cache.dtype={dtype}"
+            self.train(f"{name}-memory", dtype, strategy=strategy)
             with self.cache() as cache:
                 for where, endpoint in cache.endpoints().items():
                     with self.subTest(strategy=name, where=where):
                         run = f"{name}-{where.replace(' ', '-')}"
                         before = cache.metric("lrti_cache_requests_total")
-                        events = self.train(run, *self.service(endpoint), strategy=strategy)
+                        events = self.train(run, dtype, *self.service(endpoint), strategy=strategy)
                         self.assertEqual(self.recomputed(events), 0)
                         self.assertEqual(self.weights(run), self.weights(f"{name}-memory"))
                         self.assertGreater(cache.metric("lrti_cache_requests_total"), before)

@@ -26,6 +26,8 @@ hidden_state::Dtype StoredAs(job::StateDtype dtype) {
       return hidden_state::Dtype::kBf16;
     case job::StateDtype::kFp16:
       return hidden_state::Dtype::kFp16;
+    case job::StateDtype::kInt8:
+      return hidden_state::Dtype::kInt8;
   }
   TORCH_CHECK(false, "unknown state dtype");
 }
@@ -249,6 +251,9 @@ SequenceStates::Saved SequenceStates::Save(int64_t step) const {
 }
 
 absl::Status SequenceStates::Restore(const Saved& saved) {
+  hidden_state::Dtype dtype = StoredAs(options_.cache.dtype);
+  // Scales found a second time may differ in their last bit.
+  if (dtype == hidden_state::Dtype::kInt8) dtype = hidden_state::Dtype::kFp32;
   for (const auto& [name, state] : saved.tensors) {
     const auto place = ParseName(name);
     const auto step = saved.steps.find(name);
@@ -259,7 +264,7 @@ absl::Status SequenceStates::Restore(const Saved& saved) {
     const hidden_state::PutItem item{
         KeyOf(place->sequence, {static_cast<size_t>(place->branch), place->frame}),
         {options_.lineage, step->second},
-        Encode(state, StoredAs(options_.cache.dtype))};
+        Encode(state, dtype)};
     (void)store_.Put({&item, 1});  // a refused state is recomputed when it is needed
   }
   return absl::OkStatus();

@@ -116,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
                                job::PlainStrategy{.clip_frames = 5,
                                                   .initial_state = job::InitialState::kRandom}},
                     ResumeCase{"tb", kTb}, ResumeCase{"tb_bf16", kTb, job::StateDtype::kBf16},
-                    ResumeCase{"tb_fp16", kTb, job::StateDtype::kFp16}, ResumeCase{"pi", kPi}),
+                    ResumeCase{"tb_fp16", kTb, job::StateDtype::kFp16},
+                    ResumeCase{"tb_int8", kTb, job::StateDtype::kInt8}, ResumeCase{"pi", kPi}),
     [](const auto& test) { return test.param.name; });
 
 TEST_P(TrainerResume, AtAnyStepGoesOnAsIfItHadNeverStopped) {

@@ -10,15 +10,18 @@
 
 namespace lrti::hidden_state {
 
-enum class Dtype : uint8_t { kFp32, kBf16, kFp16 };
+enum class Dtype : uint8_t { kFp32, kBf16, kFp16, kInt8 };
 
-constexpr size_t BytesPerElement(Dtype dtype) { return dtype == Dtype::kFp32 ? 4 : 2; }
+constexpr size_t BytesPerElement(Dtype dtype) {
+  return dtype == Dtype::kFp32 ? 4 : dtype == Dtype::kInt8 ? 1 : 2;
+}
 
 /// A tensor as plain bytes: row-major, little-endian. Immutable once shared.
 struct Blob {
   Dtype dtype = Dtype::kFp32;
   std::vector<int64_t> shape;
   std::vector<std::byte> bytes;  // size: product of shape x BytesPerElement(dtype)
+  std::vector<float> scales;     // of kInt8, where there are bytes: one for each plane [H, W]
 };
 
 /// What became of one item of a Put.
@@ -26,7 +29,7 @@ enum class PutStatus {
   kStored,
   kStale,     // a fresher state of the key is already there; it was kept
   kNoSpace,   // the store is full of other states
-  kBadShape,  // shape, dtype and size do not agree
+  kBadShape,  // shape, dtype, size and scales do not agree
 };
 
 /// What became of one item of a Get. All but kHit mean: recompute.

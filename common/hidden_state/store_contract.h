@@ -68,13 +68,14 @@ class StoreContract : public ::testing::TestWithParam<StoreCase> {
     EXPECT_EQ(result.blob->dtype, blob.dtype);
     EXPECT_EQ(result.blob->shape, blob.shape);
     EXPECT_TRUE(result.blob->bytes == blob.bytes);
+    EXPECT_EQ(result.blob->scales, blob.scales);
   }
 };
 
 TEST_P(StoreContract, AHitIsByteForByteWhatWasPut) {
   const auto store = Make();
   int frame = 0;
-  for (const Dtype dtype : {Dtype::kFp32, Dtype::kBf16, Dtype::kFp16}) {
+  for (const Dtype dtype : {Dtype::kFp32, Dtype::kBf16, Dtype::kFp16, Dtype::kInt8}) {
     for (const std::vector<int64_t>& shape :
          {std::vector<int64_t>{2, 3, 5}, std::vector<int64_t>{}, std::vector<int64_t>{0, 4}}) {
       auto blob = std::make_shared<Blob>();
@@ -83,6 +84,7 @@ TEST_P(StoreContract, AHitIsByteForByteWhatWasPut) {
       size_t bytes = BytesPerElement(dtype);
       for (const int64_t size : shape) bytes *= static_cast<size_t>(size);
       for (size_t i = 0; i < bytes; ++i) blob->bytes.push_back(static_cast<std::byte>(255 - i));
+      if (dtype == Dtype::kInt8 && bytes > 0) blob->scales.resize(shape.empty() ? 1 : 2, 0.25f);
       const StateKey key = Key(static_cast<uint32_t>(frame++));
       ASSERT_EQ(Put(*store, key, {1, 5}, blob), PutStatus::kStored);
       ExpectHit(*store, key, kAnyAge, *blob);
@@ -245,6 +247,19 @@ TEST_P(StoreContract, RefusesABlobWhoseShapeLies) {
   auto unknown = std::make_shared<Blob>(*Bytes(1));
   unknown->dtype = static_cast<Dtype>(77);
   EXPECT_EQ(Put(*store, Key(1), {1, 1}, unknown), PutStatus::kBadShape);
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::vector<float>& scales : {std::vector<float>{},
+                                           {1, 1},
+                                           {0},
+                                           {-1},
+                                           {kNan},
+                                           {std::numeric_limits<float>::infinity()}}) {
+    auto scaled = std::make_shared<Blob>(*Bytes(1, 3));
+    scaled->dtype = Dtype::kInt8;
+    scaled->shape = {1, 6};
+    scaled->scales = scales;
+    EXPECT_EQ(Put(*store, Key(1), {1, 1}, scaled), PutStatus::kBadShape);
+  }
   EXPECT_EQ(Put(*store, Key(1), {1, 1}, nullptr), PutStatus::kBadShape);
   EXPECT_EQ(Get(*store, Key(1), kAnyAge).status, GetStatus::kMiss);
   EXPECT_EQ(store->GetStats().entries, 0u);

@@ -17,10 +17,10 @@ constexpr auto EnumNames(CacheMode) {
                     std::pair{CacheMode::kService, "service"}};
 }
 
-enum class StateDtype { kFp32, kBf16, kFp16 };
+enum class StateDtype { kFp32, kBf16, kFp16, kInt8 };
 constexpr auto EnumNames(StateDtype) {
   return std::array{std::pair{StateDtype::kFp32, "fp32"}, std::pair{StateDtype::kBf16, "bf16"},
-                    std::pair{StateDtype::kFp16, "fp16"}};
+                    std::pair{StateDtype::kFp16, "fp16"}, std::pair{StateDtype::kInt8, "int8"}};
 }
 
 /// Where the states of long passes are kept.
@@ -38,8 +38,11 @@ struct CacheConfig {
         config::Field{"mode", &CacheConfig::mode,
                       "memory: inside the trainer's process. service: in the nodes of `endpoints` "
                       "(lrti-cache); what they lose or do not give in time is recomputed."},
-        config::Field{"dtype", &CacheConfig::dtype,
-                      "Number format of stored states; fp32 is exact, the others halve the size."},
+        config::Field{
+            "dtype", &CacheConfig::dtype,
+            "Number format of stored states. fp32 is exact; bf16 and fp16 take half the size, "
+            "int8, with a scale for each channel, a quarter. A state with values that "
+            "fp16 or int8 cannot hold is stored as bf16 or fp32."},
         config::Field{"staleness_steps_max", &CacheConfig::staleness_steps_max,
                       "A state computed more steps ago is recomputed; -1: none is too old.",
                       config::AtLeast(-1), config::Unit("steps")},

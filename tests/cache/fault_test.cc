@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(Over, Fault, testing::Values(Path::kTcp, Path::kUnix),
                            return path.param == Path::kTcp ? "Tcp" : "Unix";
                          });
 
-TEST_P(Fault, AKilledNodeCostsItsOwnShare) {
+TEST_P(Fault, G6AKilledNodeCostsItsOwnShare) {
   Cluster cluster(GetParam());
   ASSERT_GT(cluster.OnFirst(), 0u);
   ASSERT_LT(cluster.OnFirst(), kStates);
@@ -147,7 +147,7 @@ TEST_P(Fault, ANodeKilledInTheMiddleOfGetsAndPutsNeverMakesAWrongHit) {
   EXPECT_EQ(wrong, 0u);
 }
 
-TEST_P(Fault, AStoppedNodeHoldsNoCallBeyondItsDeadlineAndComesBack) {
+TEST_P(Fault, G5AStoppedNodeHoldsNoCallBeyondItsDeadlineAndComesBack) {
   Cluster cluster(GetParam());
   cluster.Fill();
   std::vector<GetResult> results;
@@ -169,7 +169,7 @@ TEST_P(Fault, AStoppedNodeHoldsNoCallBeyondItsDeadlineAndComesBack) {
   EXPECT_TRUE(cluster.AllHit(true, results));
 }
 
-TEST_P(Fault, EveryKindOfCallEndsByItsDeadlineOnAStoppedNode) {
+TEST_P(Fault, G5EveryKindOfCallEndsByItsDeadlineOnAStoppedNode) {
   Cluster cluster(GetParam());
   cluster.Fill();
   cluster.first.Stop();

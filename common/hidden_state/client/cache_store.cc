@@ -6,7 +6,7 @@
 namespace lrti::hidden_state::client {
 namespace {
 
-// The numbers are the same; only the fourth encoding is no Dtype.
+// The numbers are the same.
 codec::Encoding EncodingOf(Dtype dtype) { return static_cast<codec::Encoding>(dtype); }
 
 Offer OfferOf(const PutItem& put) {
@@ -15,7 +15,8 @@ Offer OfferOf(const PutItem& put) {
                    .version = put.version,
                    .encoding = EncodingOf(blob.dtype),
                    .bytes = blob.bytes.size(),
-                   .shape = blob.shape},
+                   .shape = blob.shape,
+                   .scales = blob.scales},
           .bytes = blob.bytes};
 }
 
@@ -86,10 +87,10 @@ std::vector<PutStatus> CacheStore::Put(std::span<const PutItem> items) {
 std::vector<GetResult> CacheStore::Get(std::span<const StateKey> keys, const Rule& rule) {
   std::vector<std::shared_ptr<Blob>> blobs(keys.size());
   const auto room_for = [&](size_t index, const wire::Item& item) -> std::span<std::byte> {
-    if (item.encoding == codec::Encoding::kInt8) return {};  // no Dtype of a Blob
     blobs[index] = blobs_.Take(item.bytes);
     blobs[index]->dtype = static_cast<Dtype>(item.encoding);
     blobs[index]->shape = item.shape;
+    blobs[index]->scales = item.scales;
     return blobs[index]->bytes;
   };
   const std::vector<Answer> answers = client_->Get(keys, rule, room_for, options_.get_deadline);

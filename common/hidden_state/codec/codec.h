@@ -9,7 +9,7 @@
 namespace lrti::codec {
 
 /// How values lie in bytes, little-endian. The numbers stand on the wire and in stored manifests;
-/// the first three are those of hidden_state::Dtype.
+/// they are those of hidden_state::Dtype.
 enum class Encoding : uint8_t { kFp32 = 0, kBf16 = 1, kFp16 = 2, kInt8 = 3 };
 
 inline constexpr uint8_t kEncodings = 4;

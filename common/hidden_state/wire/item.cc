@@ -32,7 +32,7 @@ absl::StatusOr<uint64_t> BytesOf(const Item& item) {
 
 absl::Status CheckScales(const Item& item) {
   const bool scaled = item.encoding == codec::Encoding::kInt8 && item.bytes > 0;
-  const uint64_t wanted = scaled ? PlanesOf(item.shape) : 0;
+  const uint64_t wanted = scaled ? hidden_state::PlanesOf(item.shape) : 0;
   if (item.scales.size() != wanted) {
     return InvalidArgument("{} scales, where encoding and shape need {}", item.scales.size(),
                            wanted);
@@ -46,12 +46,6 @@ absl::Status CheckScales(const Item& item) {
 }
 
 }  // namespace
-
-uint64_t PlanesOf(const std::vector<int64_t>& shape) {
-  uint64_t planes = 1;
-  for (size_t i = 0; i + 2 < shape.size(); ++i) planes *= static_cast<uint64_t>(shape[i]);
-  return planes;
-}
 
 absl::Status CheckItem(const Item& item) {
   if (static_cast<uint8_t>(item.encoding) >= codec::kEncodings) {

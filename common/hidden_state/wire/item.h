@@ -28,10 +28,6 @@ struct Item {
   bool operator==(const Item&) const = default;
 };
 
-/// How many planes [H, W] a shape has: the product of all sizes but the last two; one for fewer
-/// dimensions. REQUIRES: an Item's shape that CheckItem takes.
-uint64_t PlanesOf(const std::vector<int64_t>& shape);
-
 /// Whether a description agrees with itself: shape and encoding with the size, which is within
 /// kItemBytesMax; int8 with one sound scale for each plane, the others with none; an error that is
 /// a number. Errors: InvalidArgument naming the field.

@@ -148,7 +148,7 @@ TEST(Node, G3APutThatWasUnderWayIsNotServedEither) {
   EXPECT_EQ(peer.Get(state.item.key).outcome, Outcome::kMiss);
 }
 
-TEST(Node, G5APutOfAClientThatDiesGivesItsRoomBack) {
+TEST(Node, APutOfAClientThatDiesGivesItsRoomBack) {
   TestNode node;
   {
     TestPeer peer = node.Tcp();
@@ -164,7 +164,7 @@ TEST(Node, G5APutOfAClientThatDiesGivesItsRoomBack) {
   EXPECT_EQ(node->GetStats().engine.clients, 0u);
 }
 
-TEST(Node, G5LeasesEndWithReleaseOrWithTheClientAndNotBefore) {
+TEST(Node, LeasesEndWithReleaseOrWithTheClientAndNotBefore) {
   TestNode node;
   TestPeer writer = node.Tcp();
   const TestPeer::State state = TestPeer::MakeState(0, kSmall);
@@ -189,7 +189,7 @@ TEST(Node, G5LeasesEndWithReleaseOrWithTheClientAndNotBefore) {
   EXPECT_EQ(node->GetStats().engine.states.slots_busy, 0u) << "the slot is free again";
 }
 
-TEST(Node, G5AClientLivesAsLongAsOneOfItsLanes) {
+TEST(Node, AClientLivesAsLongAsOneOfItsLanes) {
   TestNode node;
   TestPeer writer = node.Tcp(1, 3);
   const TestPeer::State state = TestPeer::MakeState(0, kSmall);

@@ -76,7 +76,7 @@ TEST(Node, G4ResidentMemoryStaysBelowTheFormulaWhileBothShapesAreChurned) {
 }
 
 // What dies with its sockets open, in the middle of what it did.
-TEST(Node, G5AProcessThatIsKilledInAPutAndWithALeaseLeavesNothingTaken) {
+TEST(Node, AProcessThatIsKilledInAPutAndWithALeaseLeavesNothingTaken) {
   TestNode node(Engine::Options{.pool_bytes = 16 << 20});
   TestPeer writer = node.Tcp(1, 1);
   const TestPeer::State state = TestPeer::MakeState(0, 1000);

@@ -22,7 +22,7 @@
 /// that each answer can be held to what was really written.
 namespace lrti::cache {
 
-enum Guarantee { kG1, kG2, kG3, kG4, kG5, kGuarantees };
+enum Guarantee { kG1, kG2, kG3, kG4, kEnds, kGuarantees };
 
 struct Explored {
   uint64_t states = 0;
@@ -217,7 +217,7 @@ class Explorer {
         Client& self = next.clients[c];
         const bool released = next.machine.Release(self.session, self.lease->place);
         self.lease.reset();
-        Check(next, kG5, released, "a lease that was given cannot be released");
+        Check(next, kEnds, released, "a lease that was given cannot be released");
       });
     }
     if (scope_.cut && !client.cut && c == 1) {
@@ -296,7 +296,7 @@ class Explorer {
   void Lease(World& world, Client& client, uint32_t key) {
     const auto found = world.machine.Lease(client.session, KeyOf(key), RuleOf(world));
     if (found.answer != Answer::kOk) return;
-    Check(world, kG5, !client.cut, "a client that was cut gets a lease");
+    Check(world, kEnds, !client.cut, "a client that was cut gets a lease");
     client.lease = Served(world, key, found);
   }
 
@@ -364,12 +364,12 @@ class Explorer {
       if (put.writing && !put.ended) machine.EndWrite(put.place, true);
     }
     const StateTable::Stats stats = machine.GetStats();
-    Check(world, kG5, stats.slots_busy == 0 && stats.leased_bytes == 0,
+    Check(world, kEnds, stats.slots_busy == 0 && stats.leased_bytes == 0,
           "a slot stays taken after its client died");
     const hidden_state::Version version{world.lineage, kSteps};
     for (const uint32_t key : {10u, 11u}) {
       const auto granted = machine.Reserve(machine.Open(), KeyOf(key), version, kSlotBytes);
-      Check(world, kG5, granted.answer == Answer::kOk, "an idle node has no room");
+      Check(world, kEnds, granted.answer == Answer::kOk, "an idle node has no room");
     }
   }
 

@@ -49,8 +49,8 @@ TEST(Explorer, G4WhatIsHeldStaysWithinThePoolAndIsCounted) {
   scope.copies = false;
   ExpectHolds(kG4, scope);
 }
-TEST(Explorer, G5EveryReservationAndLeaseEndsWhateverDies) {
-  ExpectHolds(kG5, {.puts = 2, .rollback = false, .copies = false});
+TEST(Explorer, EveryReservationAndLeaseEndsWhateverDies) {
+  ExpectHolds(kEnds, {.puts = 2, .rollback = false, .copies = false});
 }
 TEST(Explorer, AllHoldWhenEverythingHappensAtOnce) {
   if (kSlow) GTEST_SKIP() << "the smaller walks run the same code";
@@ -178,7 +178,7 @@ TEST(Explorer, FindsPutsThatSurviveTheInvalidation) {
   EXPECT_THAT(Found<InvalidatesOnlyWhatIsStored>(kG3), HasSubstr("invalidated"));
 }
 TEST(Explorer, FindsSlotsThatOutliveTheirClient) {
-  EXPECT_THAT(Found<ForgetsTheDead>(kG5), HasSubstr("after its client died"));
+  EXPECT_THAT(Found<ForgetsTheDead>(kEnds), HasSubstr("after its client died"));
 }
 TEST(Explorer, FindsCopiesThatNobodyChecks) {
   EXPECT_THAT(Found<ChecksNoGeneration>(kG3), HasSubstr("a copy ends well after"));
