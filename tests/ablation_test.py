@@ -1,4 +1,4 @@
-"""Every job of configs/ablation runs ten steps, its network and its frames made small."""
+"""Every job of configs/ablation runs ten steps, its network, frames and sequences made small."""
 
 import json
 import pathlib
@@ -20,7 +20,9 @@ SMALL = {
 
 def run(config: pathlib.Path, frames: pathlib.Path, folder: pathlib.Path) -> list[dict]:
     command = [PROGRAM, "train", str(config), "--run-dir", str(folder), "--device", "cpu", "--log-format", "json"]
-    for field, value in (SMALL | {"spec.data.train": f"{{path: {frames}, crop: 16}}"}).items():
+    shorter = {"clip_frames": 8} if "{type: plain" in config.read_text() else {"sequence_frames": 20}
+    others = {f"spec.strategy.{name}": value for name, value in shorter.items()}
+    for field, value in (SMALL | others | {"spec.data.train": f"{{path: {frames}, crop: 16}}"}).items():
         command += ["--set", f"{field}={value}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
@@ -35,7 +37,7 @@ class Ablation(unittest.TestCase):
         self.assertGreater(len(configs), 10)
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            write_frames(folder / "frames", 44, 96, 96)
+            write_frames(folder / "frames", 24, 96, 96)
             for config in configs:
                 with self.subTest(config=config.name):
                     lines = run(config, folder / "frames", folder / config.stem)

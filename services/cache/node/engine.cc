@@ -507,10 +507,13 @@ std::optional<std::span<std::byte>> Engine::RoomFor(Landing& landing, const Tier
 void Engine::Land(Landing& landing, bool there) {
   const bool stored = there && landing.put.Commit() == Outcome::kOk;
   landing.put = {};
+  if (stored) {
+    MutexLock lock(mutex_);
+    ++stats_.fetched;
+  }
   const std::function<void()> done = std::move(landing.done);
   done();
-  MutexLock lock(mutex_);
-  if (stored) ++stats_.fetched;
+  MutexLock lock(mutex_);  // at the end: the engine is not destroyed before
   landings_.erase(&landing);
   changed_.notify_all();
 }
