@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "common/hidden_state/codec/chunk_crc.h"
+#include "common/base/crc32c.h"
 #include "common/hidden_state/wire/limits.h"
 #include "services/cache/node/engine.h"
 #include "services/cache/redis/redis_tier.h"
@@ -54,8 +54,7 @@ class TwoTiers : public testing::Test {
     std::memset(room.data(), static_cast<int>(frame), room.size());
     for (uint64_t i = 0; i < wire::ChunkCount(kStateBytes); ++i) {
       const auto rest = room.subspan(i * wire::kChunkBytes);
-      granted.put.SetCrc(
-          i, codec::ChunkCrc(rest.first(std::min<size_t>(rest.size(), wire::kChunkBytes))));
+      granted.put.SetCrc(i, Crc32c(rest.first(std::min<size_t>(rest.size(), wire::kChunkBytes))));
     }
     ASSERT_EQ(granted.put.Commit(), Outcome::kOk);
   }

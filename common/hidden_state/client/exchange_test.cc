@@ -2,9 +2,9 @@
 #include <memory>
 #include <numeric>
 
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
 #include "common/hidden_state/client/exchanges.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/test_items.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -61,7 +61,7 @@ struct Getting {
     const auto room = get.OnFrame(header, {});
     if (!room.ok()) return room.status();
     std::ranges::copy(bytes.first(room->size()), room->begin());
-    return get.OnPayload(header, codec::ChunkCrc(bytes));
+    return get.OnPayload(header, Crc32c(bytes));
   }
 
   absl::Status End(Outcome outcome = Outcome::kOk) {
@@ -74,7 +74,7 @@ const std::vector<std::byte> kSix(6, std::byte{7});
 TEST(GetExchange, HitsMissesAndStaleStatesEachHaveTheirFate) {
   Getting it;
   ASSERT_TRUE(it.Item(0, ItemOf(1, 6)).ok());
-  ASSERT_TRUE(it.Data(0, 0, kSix, codec::ChunkCrc(kSix)).ok());
+  ASSERT_TRUE(it.Data(0, 0, kSix, Crc32c(kSix)).ok());
   ASSERT_TRUE(
       it.get
           .OnFrame(
@@ -105,7 +105,7 @@ TEST(GetExchange, AWrongChecksumIsCorruptAndTheNextItemGoesOn) {
   ASSERT_TRUE(it.Item(0, ItemOf(1, 6)).ok());
   ASSERT_TRUE(it.Data(0, 0, kSix, 1).ok());
   ASSERT_TRUE(it.Item(1, ItemOf(2, 6)).ok());
-  ASSERT_TRUE(it.Data(1, 0, kSix, codec::ChunkCrc(kSix)).ok());
+  ASSERT_TRUE(it.Data(1, 0, kSix, Crc32c(kSix)).ok());
   ASSERT_TRUE(it.End().ok());
   EXPECT_EQ(it.answers[0].fate, Fate::kCorrupt);
   EXPECT_EQ(it.answers[1].fate, Fate::kOk);
@@ -116,7 +116,7 @@ TEST(GetExchange, ANodeThatIgnoresTheRuleMakesNoHit) {
   wire::Item old = ItemOf(1, 6);
   old.version.step = 8;
   ASSERT_TRUE(it.Item(0, old).ok());
-  ASSERT_TRUE(it.Data(0, 0, kSix, codec::ChunkCrc(kSix)).ok());
+  ASSERT_TRUE(it.Data(0, 0, kSix, Crc32c(kSix)).ok());
   ASSERT_TRUE(it.End().ok());
   EXPECT_EQ(it.answers[0].fate, Fate::kStale);
   EXPECT_TRUE(it.rooms[0].empty());
@@ -126,7 +126,7 @@ TEST(GetExchange, AStateWithoutRoomIsTurnedDown) {
   Getting it;
   it.largest = 4;
   ASSERT_TRUE(it.Item(0, ItemOf(1, 6)).ok());
-  ASSERT_TRUE(it.Data(0, 0, kSix, codec::ChunkCrc(kSix)).ok());
+  ASSERT_TRUE(it.Data(0, 0, kSix, Crc32c(kSix)).ok());
   ASSERT_TRUE(it.End().ok());
   EXPECT_EQ(it.answers[0].fate, Fate::kBadItem);
 }
@@ -257,7 +257,7 @@ struct Putting {
   std::vector<std::pair<uint32_t, uint64_t>> Chunks() {
     std::vector<std::pair<uint32_t, uint64_t>> chunks;
     while (const auto frame = put->Next(kSoon)) {
-      EXPECT_EQ(frame->header.payload_crc, codec::ChunkCrc(frame->payload));
+      EXPECT_EQ(frame->header.payload_crc, Crc32c(frame->payload));
       chunks.emplace_back(frame->header.item, frame->header.offset);
     }
     return chunks;

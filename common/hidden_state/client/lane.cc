@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/limits.h"
 
 namespace lrti::hidden_state::client {
@@ -284,11 +284,11 @@ absl::StatusOr<bool> Lane::DigestPayload(Exchange& exchange) {
 void Lane::TakePayload(size_t bytes, const std::byte* from_inbox) {
   payload_left_ -= bytes;
   if (discard_) {
-    payload_crc_ = codec::ChunkCrc({from_inbox, bytes}, payload_crc_);
+    payload_crc_ = Crc32c({from_inbox, bytes}, payload_crc_);
     return;
   }
   if (from_inbox != nullptr) std::memcpy(room_.data(), from_inbox, bytes);
-  payload_crc_ = codec::ChunkCrc(room_.first(bytes), payload_crc_);
+  payload_crc_ = Crc32c(room_.first(bytes), payload_crc_);
   room_ = room_.subspan(bytes);
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/hidden_state/codec/chunk_crc.h"
+#include "common/base/crc32c.h"
 #include "common/hidden_state/wire/limits.h"
 
 namespace lrti::hidden_state::client {
@@ -23,7 +23,7 @@ bool LeaseSet::IsSound(size_t index) const {
   std::span<const std::byte> rest = bytes(index);
   for (const uint32_t crc : held_[index].placed.crcs) {
     const size_t chunk = std::min<size_t>(rest.size(), wire::kChunkBytes);
-    if (codec::ChunkCrc(rest.first(chunk)) != crc) return false;
+    if (Crc32c(rest.first(chunk)) != crc) return false;
     rest = rest.subspan(chunk);
   }
   return true;

@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/limits.h"
 
 namespace lrti::hidden_state::client {
@@ -103,7 +103,7 @@ Fate PoolView::CopyOut(const wire::Placed& placed, std::span<std::byte> room,
     for (size_t at = begin; at < end; at += kBlockBytes) {
       const size_t size = std::min(kBlockBytes, end - at);
       std::memcpy(room.data() + at, bytes.data() + at, size);
-      crc = codec::ChunkCrc(room.subspan(at, size), crc);
+      crc = Crc32c(room.subspan(at, size), crc);
     }
     sound = sound && crc == placed.crcs[chunk];
   }

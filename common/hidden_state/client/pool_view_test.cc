@@ -8,8 +8,8 @@
 
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -55,8 +55,8 @@ struct Fixture {
     std::span<std::byte> state(pool.bytes + placed.offset, placed.item.bytes);
     for (size_t i = 0; i < state.size(); ++i) state[i] = static_cast<std::byte>(i * 7 + i / 256);
     for (size_t at = 0; at < state.size(); at += wire::kChunkBytes) {
-      placed.crcs.push_back(codec::ChunkCrc(
-          state.subspan(at, std::min<size_t>(wire::kChunkBytes, state.size() - at))));
+      placed.crcs.push_back(
+          Crc32c(state.subspan(at, std::min<size_t>(wire::kChunkBytes, state.size() - at))));
     }
     SetEntry(9);
     view = *PoolView::Map(pool.file, directory.file, kSizes);

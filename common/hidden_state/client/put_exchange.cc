@@ -2,9 +2,9 @@
 #include <set>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
 #include "common/hidden_state/client/exchanges.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/limits.h"
 
 namespace lrti::hidden_state::client {
@@ -27,7 +27,7 @@ std::optional<Outgoing> PutExchange::Next(uint64_t deadline_us) {
   if (state_ == State::kBegin) return Begin(deadline_us);
   if (state_ == State::kSending) return NextChunk();
   if (state_ == State::kGranting && !first_crc_) {  // the node is thinking anyway
-    first_crc_ = codec::ChunkCrc(ChunkAt(offers_[batch_[0]], 0));
+    first_crc_ = Crc32c(ChunkAt(offers_[batch_[0]], 0));
   }
   return std::nullopt;
 }
@@ -78,7 +78,7 @@ Outgoing PutExchange::NextChunk() {
   frame.header.item = static_cast<uint32_t>(sending_);
   frame.header.offset = offset_;
   const bool first = sending_ == 0 && offset_ == 0 && first_crc_;
-  frame.header.payload_crc = first ? *first_crc_ : codec::ChunkCrc(frame.payload);
+  frame.header.payload_crc = first ? *first_crc_ : Crc32c(frame.payload);
   offset_ += frame.payload.size();
   SkipSent();
   return frame;

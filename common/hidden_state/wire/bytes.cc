@@ -1,12 +1,12 @@
 #include "common/hidden_state/wire/bytes.h"
 
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 
 namespace lrti::wire {
 
 Bytes Writer::TakeSealed() {
-  Add(codec::ChunkCrc(bytes_));
+  Add(Crc32c(bytes_));
   return Take();
 }
 
@@ -14,7 +14,7 @@ absl::StatusOr<ByteView> Unseal(ByteView sealed) {
   if (sealed.size() < sizeof(uint32_t)) return DataLoss("{} bytes hold no CRC", sealed.size());
   const ByteView body = sealed.first(sealed.size() - sizeof(uint32_t));
   const auto crc = Reader(sealed.last(sizeof(uint32_t))).Take<uint32_t>();
-  if (crc != codec::ChunkCrc(body)) return DataLoss("its CRC does not agree with its bytes");
+  if (crc != Crc32c(body)) return DataLoss("its CRC does not agree with its bytes");
   return body;
 }
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "common/base/check.h"
-#include "common/hidden_state/codec/chunk_crc.h"
+#include "common/base/crc32c.h"
 #include "common/hidden_state/wire/frame.h"
 
 namespace lrti::wire {
@@ -13,7 +13,7 @@ namespace {
 // Gives the header the CRC that belongs to it, so that its other fields are reached.
 void Seal(HeaderBytes& bytes) {
   std::memset(bytes.data() + 8, 0, sizeof(uint32_t));
-  const uint32_t crc = codec::ChunkCrc(bytes);
+  const uint32_t crc = Crc32c(bytes);
   std::memcpy(bytes.data() + 8, &crc, sizeof crc);
 }
 

@@ -5,8 +5,8 @@
 #include <iterator>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 
 namespace lrti::wire {
 namespace {
@@ -117,9 +117,9 @@ constexpr size_t kCrcAt = 8;
 uint32_t HeaderCrc(std::span<const std::byte, kHeaderBytes> bytes) {
   constexpr std::byte kZero[sizeof(uint32_t)] = {};
   const ByteView all = bytes;
-  uint32_t crc = codec::ChunkCrc(all.first(kCrcAt));
-  crc = codec::ChunkCrc(kZero, crc);
-  return codec::ChunkCrc(all.subspan(kCrcAt + sizeof(uint32_t)), crc);
+  uint32_t crc = Crc32c(all.first(kCrcAt));
+  crc = Crc32c(kZero, crc);
+  return Crc32c(all.subspan(kCrcAt + sizeof(uint32_t)), crc);
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -65,7 +65,7 @@ HeaderBytes Changed(const FrameHeader& header, size_t at, Number number) {
   HeaderBytes bytes = EncodeHeader(header);
   std::memcpy(bytes.data() + at, &number, sizeof number);
   std::memset(bytes.data() + 8, 0, 4);
-  const uint32_t crc = codec::ChunkCrc(bytes);
+  const uint32_t crc = Crc32c(bytes);
   std::memcpy(bytes.data() + 8, &crc, 4);
   return bytes;
 }

@@ -37,7 +37,7 @@ template <typename Number>
 wire::Bytes Changed(wire::Bytes bytes, size_t at, Number number) {
   std::memcpy(bytes.data() + at, &number, sizeof number);
   std::memset(bytes.data() + 8, 0, 4);
-  const uint32_t crc = codec::ChunkCrc(wire::ByteView(bytes).first(wire::kHeaderBytes));
+  const uint32_t crc = Crc32c(wire::ByteView(bytes).first(wire::kHeaderBytes));
   std::memcpy(bytes.data() + 8, &crc, sizeof crc);
   return bytes;
 }

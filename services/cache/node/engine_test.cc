@@ -7,8 +7,8 @@
 #include <random>
 #include <thread>
 
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/cache/node/test_node.h"
@@ -86,7 +86,7 @@ struct Small {
     Engine::Granted granted = engine->BeginPut(lane, state.item);
     if (granted.outcome != Outcome::kOk) return granted.outcome;
     std::ranges::copy(state.bytes, granted.put.room().begin());
-    if (!state.bytes.empty()) granted.put.SetCrc(0, codec::ChunkCrc(state.bytes));
+    if (!state.bytes.empty()) granted.put.SetCrc(0, Crc32c(state.bytes));
     return granted.put.Commit();
   }
 
@@ -213,7 +213,7 @@ TEST(Engine, WhatIsEvictedFreshGoesToTheTierAndComesBackToTheByte) {
   const auto& [item, bytes] = node.tier->states.at(state.item.key);
   EXPECT_EQ(item.item, state.item);
   EXPECT_EQ(bytes, state.bytes);
-  EXPECT_EQ(item.crcs, std::vector{codec::ChunkCrc(state.bytes)});
+  EXPECT_EQ(item.crcs, std::vector{Crc32c(state.bytes)});
   EXPECT_TRUE(node.engine->MayFetch(node.lane, state.item.key));
   EXPECT_EQ(node.Fetch(state.item.key), 1);
   EXPECT_TRUE(node.Has(state));

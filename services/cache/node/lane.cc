@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/limits.h"
 #include "common/hidden_state/wire/meta.h"
 
@@ -307,7 +307,7 @@ Awaitable<absl::Status> Lane::TakeData(const FrameHeader& header) {
       const auto part = rest.first(std::min(rest.size(), kCrcBytes));
       rest = rest.subspan(part.size());
       status = co_await connection_.Read(part);
-      if (status.ok()) crc = codec::ChunkCrc(part, crc);
+      if (status.ok()) crc = Crc32c(part, crc);
     }
     if (status.ok()) putting_->OnPayload(header, crc);
     node_.received_bytes += header.payload_bytes;

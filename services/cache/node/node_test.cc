@@ -258,7 +258,7 @@ TEST(Node, SameHostClientsGetTheSealedPoolAndTheDirectoryAndCopyThemselves) {
                             state.bytes.size());
   EXPECT_TRUE(std::ranges::equal(copy, state.bytes));
   ASSERT_EQ(place.placed->crcs.size(), 3u);
-  EXPECT_EQ(place.placed->crcs[2], codec::ChunkCrc(copy.subspan(2 * wire::kChunkBytes)));
+  EXPECT_EQ(place.placed->crcs[2], Crc32c(copy.subspan(2 * wire::kChunkBytes)));
   const auto* const entry =
       static_cast<const uint64_t*>(directory) + place.placed->offset / wire::kPageBytes;
   EXPECT_EQ(*entry, place.placed->generation);

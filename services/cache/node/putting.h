@@ -29,7 +29,7 @@ class Putting {
   /// Errors: DataLoss for a chunk out of its place; the lane is then of no more use.
   absl::StatusOr<std::optional<std::span<std::byte>>> Room(const wire::FrameHeader& header);
 
-  /// The payload of a chunk that had room has come; `crc` is what came, by codec::ChunkCrc. Stores
+  /// The payload of a chunk that had room has come; `crc` is what came, by Crc32c. Stores
   /// the item when it was the last.
   void OnPayload(const wire::FrameHeader& header, uint32_t crc);
 

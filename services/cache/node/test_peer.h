@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/open_file.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/frame.h"
 #include "common/hidden_state/wire/item.h"
 #include "common/hidden_state/wire/limits.h"
@@ -174,7 +174,7 @@ class TestPeer {
                     .request = request,
                     .item = index,
                     .offset = offset,
-                    .payload_crc = codec::ChunkCrc(bytes)},
+                    .payload_crc = Crc32c(bytes)},
                    {}, bytes);
   }
 
@@ -237,7 +237,7 @@ class TestPeer {
       const Frame data = Expect(wire::FrameType::kGetData);
       if (data.header.type != wire::FrameType::kGetData) return got;
       EXPECT_EQ(data.header.offset, got.state->bytes.size());
-      EXPECT_EQ(codec::ChunkCrc(data.payload), data.header.payload_crc);
+      EXPECT_EQ(Crc32c(data.payload), data.header.payload_crc);
       got.state->bytes.insert(got.state->bytes.end(), data.payload.begin(), data.payload.end());
     }
     return got;

@@ -8,8 +8,8 @@
 #include <tuple>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 
 namespace lrti::cache {
 namespace {
@@ -39,7 +39,7 @@ absl::Status CheckCrcs(const BulkLane::Chunks& chunks, size_t chunk) {
   size_t crc = chunk * (wire::kRedisChunkBytes / wire::kChunkBytes);
   for (; !rest.empty(); ++crc) {
     const auto part = rest.first(std::min<size_t>(rest.size(), wire::kChunkBytes));
-    if (codec::ChunkCrc(part) != chunks.crcs[crc]) {
+    if (Crc32c(part) != chunks.crcs[crc]) {
       return DataLoss("redis: {}: its bytes do not agree with their CRC", chunks.names[chunk]);
     }
     rest = rest.subspan(part.size());

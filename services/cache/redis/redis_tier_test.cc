@@ -6,11 +6,11 @@
 #include <future>
 #include <optional>
 
+#include "common/base/crc32c.h"
 #include "common/base/file_writer.h"
 #include "common/base/mutex.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
-#include "common/hidden_state/codec/chunk_crc.h"
 #include "common/hidden_state/wire/limits.h"
 #include "common/hidden_state/wire/manifest.h"
 #include "services/cache/redis/job_index.h"
@@ -47,7 +47,7 @@ State MakeState(uint64_t values, uint32_t frame = 1, uint64_t step = 5, uint64_t
   std::span<const std::byte> rest = state.bytes;
   while (!rest.empty()) {
     const auto chunk = rest.first(std::min<size_t>(rest.size(), wire::kChunkBytes));
-    state.item.crcs.push_back(codec::ChunkCrc(chunk));
+    state.item.crcs.push_back(Crc32c(chunk));
     rest = rest.subspan(chunk.size());
   }
   return state;
