@@ -14,6 +14,7 @@ if(LRTI_WITH_SERVICES)
   find_package(Protobuf REQUIRED)  # Debian's has no package file of its own: CMake's module
   find_package(gRPC CONFIG REQUIRED)
   find_package(prometheus-cpp CONFIG REQUIRED)
+  find_package(SQLite3 REQUIRED)
   pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 endif()
 if(BUILD_TESTING)

@@ -14,6 +14,8 @@ ALLOWED = {
     "common/hidden_state/codec": ["common/base"],
     "common/hidden_state/wire": ["common/base", "common/hidden_state"],
     "common/job": ["common/base", "common/config"],
+    "common/lifecycle": [],
+    "common/rpc": ["common/base", "common/config"],
     "data": ["common/base", "common/config", "common/job"],
     "nn/blocks": ["tests/golden"],
     "nn/census": ["common/job", "nn/models"],
@@ -21,19 +23,32 @@ ALLOWED = {
     "nn/models": ["common/base", "common/job", "nn/blocks", "tests/golden"],
     "train": ["common", "data", "nn/losses", "nn/models", "train"],
     "train/checkpoint": ["common/base", "train/formats"],
+    "train/collective": ["common/base", "train/ranks"],
     "train/formats": ["common/base"],
     "train/metrics": ["common/base", "common/job", "data"],
     "train/optim": ["common/base", "common/job"],
+    "train/ranks": ["common/base"],
     "train/report": ["common/base", "data"],
     "train/strategies": ["common/base", "common/job", "data"],
     "train/tensor": ["common/base", "common/hidden_state", "common/job"],
-    "services/cache": ["common", "services/cache", "services/http"],
-    "services/cache/control": ["common/base", "services/cache/node"],
+    "services/cache": ["common", "services/cache", "services/http", "services/shell"],
+    "services/cache/control": ["common/base", "common/rpc", "services/cache/node"],
     "services/cache/node": ["common/base", "common/hidden_state", "services/cache/pool"],
     "services/cache/pool": ["common/base", "common/hidden_state"],
     "services/cache/redis": ["common/base", "common/config", "common/hidden_state", "services/cache/node"],
+    "services/coordinator": ["common", "services/coordinator", "services/http", "services/shell"],
+    "services/coordinator/access": ["common/base"],
+    "services/coordinator/engine": ["common/base", "services/coordinator/journal", "services/coordinator/state"],
+    "services/coordinator/journal": ["common/base", "services/coordinator/state"],
+    "services/coordinator/logs": ["common/base"],
+    "services/coordinator/state": ["common/base", "common/config", "common/job", "common/lifecycle"],
     "services/http": ["common/base"],
+    "services/shell": ["common/base", "common/config"],
+    "services/worker": ["common", "services/http", "services/shell", "services/worker"],
+    "services/worker/device": ["common/base"],
+    "services/worker/rank": ["common/base", "common/lifecycle"],
     "docs/examples": ["common/config", "common/job", "nn/blocks", "nn/models"],
+    "cli/ctl": ["common", "cli/ctl"],
     "cli/vsr": ["common", "data", "nn/census", "nn/models", "train"],
     "tests": ["common", "data", "nn", "train"],
     "tests/bench/cache": ["common", "services/cache/node"],
@@ -44,10 +59,10 @@ ALLOWED = {
 WORLDS = {
     "LibTorch": (re.compile(r"^(torch|ATen|c10|caffe2)/"),
                  ("nn", "train", "cli/vsr", "docs/examples", "tests/bench", "tests/golden")),
-    "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl")),
+    "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl", "common/rpc")),
 }
 # Folders of `train` that run under the sanitizers, without LibTorch.
-TORCH_FREE = ("train/formats", "train/metrics", "train/report", "train/strategies")
+TORCH_FREE = ("train/formats", "train/metrics", "train/ranks", "train/report", "train/strategies")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 

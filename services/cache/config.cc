@@ -1,34 +1,12 @@
 #include "services/cache/config.h"
 
-#include <arpa/inet.h>
-
-#include <charconv>
-
 #include "common/config/load.h"
 #include "common/config/override.h"
+#include "common/rpc/address.h"
 #include "services/cache/redis/address.h"
 
 namespace lrti::cache {
 namespace {
-
-// The host of `host:port` or `[host]:port`; empty for anything else.
-std::string HostOf(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "";
-  uint16_t port = 0;
-  const char* const end = address.data() + address.size();
-  const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return "";
-  const std::string host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) return host.substr(1, host.size() - 2);
-  return host.find(':') == std::string::npos ? host : "";
-}
-
-bool IsIpAddress(const std::string& host) {
-  in6_addr address{};
-  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
-}
 
 // Rules that a field's own declaration cannot say.
 class Checker {
@@ -56,9 +34,9 @@ class Checker {
 
   void CheckAddress(const std::string& path, const std::string& address) {
     if (address.empty() || findings_.Touch({path})) return;
-    if (!IsIpAddress(HostOf(address))) {
+    if (!rpc::IsIpAddress(rpc::HostOf(address))) {
       Add(path, fmt::format("'{}' is no IP address and port such as 127.0.0.1:7420", address));
-    } else if (!config_.insecure && !IsLoopback(address)) {
+    } else if (!config_.insecure && !rpc::IsLoopback(address)) {
       Add(path, fmt::format("other hosts can connect to {}, and nothing is encrypted there: listen "
                             "on 127.0.0.1, or set insecure: true (--insecure) where you trust the "
                             "network",
@@ -73,17 +51,9 @@ class Checker {
 
 }  // namespace
 
-bool IsLoopback(const std::string& address) {
-  const std::string host = HostOf(address);
-  in_addr v4{};
-  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 bool OpenJobs(const ProgramConfig& config) {
   if (config.jobs != JobsMode::kAuto) return config.jobs == JobsMode::kOpen;
-  return config.data.listen.empty() || IsLoopback(config.data.listen);
+  return config.data.listen.empty() || rpc::IsLoopback(config.data.listen);
 }
 
 absl::StatusOr<ProgramConfig> ParseProgramConfig(const std::string& yaml,

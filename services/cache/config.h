@@ -110,9 +110,6 @@ static_assert(config::Covered<ProgramConfig>);
 absl::StatusOr<ProgramConfig> ParseProgramConfig(const std::string& yaml,
                                                  const std::vector<std::string>& overrides);
 
-/// Whether only this host can connect to `host:port`: it is an address of loopback.
-bool IsLoopback(const std::string& address);
-
 /// The config's `jobs`, with `auto` decided.
 bool OpenJobs(const ProgramConfig& config);
 

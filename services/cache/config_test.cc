@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/config/dump.h"
+#include "common/rpc/address.h"
 
 namespace lrti::cache {
 namespace {
@@ -12,20 +13,20 @@ namespace {
 TEST(ProgramConfig, ServesThisHostAloneUnlessToldOtherwise) {
   const auto config = ParseProgramConfig("", {});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_TRUE(IsLoopback(config->data.listen));
-  EXPECT_TRUE(IsLoopback(config->control.listen));
-  EXPECT_TRUE(IsLoopback(config->http.listen));
+  EXPECT_TRUE(rpc::IsLoopback(config->data.listen));
+  EXPECT_TRUE(rpc::IsLoopback(config->control.listen));
+  EXPECT_TRUE(rpc::IsLoopback(config->http.listen));
   EXPECT_TRUE(OpenJobs(*config));
   EXPECT_EQ(config->redis.endpoint, "");
 }
 
 TEST(ProgramConfig, TellsLoopbackFromTheRest) {
   for (const char* address : {"127.0.0.1:1", "127.9.9.9:0", "[::1]:7420"}) {
-    EXPECT_TRUE(IsLoopback(address)) << address;
+    EXPECT_TRUE(rpc::IsLoopback(address)) << address;
   }
   for (const char* address : {"0.0.0.0:1", "10.0.0.1:1", "[::]:1", "[::ffff:127.0.0.1]:1", "::1:1",
                               "localhost:1", "127.0.0.1", "127.0.0.1:x", ""}) {
-    EXPECT_FALSE(IsLoopback(address)) << address;
+    EXPECT_FALSE(rpc::IsLoopback(address)) << address;
   }
 }
 

@@ -1,13 +1,16 @@
 #include "services/cache/control/control_server.h"
 
 #include <google/protobuf/duration.pb.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/rpc/calls.h"
+#include "common/rpc/server.h"
+#include "common/rpc/status.h"
 #include "lrti/v1/cache.grpc.pb.h"
 #include "services/cache/control/membership.h"
 
@@ -15,49 +18,7 @@ namespace lrti::cache {
 namespace {
 
 constexpr int kMessageBytesMax = 64 << 10;
-constexpr std::chrono::milliseconds kGrace{500};
 constexpr const char* kServiceName = "lrti.v1.Cache";
-
-// How often each method ended how.
-class Calls {
- public:
-  void Count(const std::string& method, grpc::StatusCode code) {
-    MutexLock lock(mutex_);
-    ++counts_[{method, NameOf(code)}];
-  }
-  std::map<std::pair<std::string, std::string>, uint64_t> Get() const {
-    MutexLock lock(mutex_);
-    return counts_;
-  }
-
- private:
-  static std::string NameOf(grpc::StatusCode code) {
-    switch (code) {
-      case grpc::OK:
-        return "OK";
-      case grpc::CANCELLED:
-        return "Cancelled";
-      case grpc::INVALID_ARGUMENT:
-        return "InvalidArgument";
-      case grpc::NOT_FOUND:
-        return "NotFound";
-      case grpc::RESOURCE_EXHAUSTED:
-        return "ResourceExhausted";
-      case grpc::UNAVAILABLE:
-        return "Unavailable";
-      default:
-        return "Unknown";
-    }
-  }
-
-  mutable Mutex mutex_;
-  std::map<std::pair<std::string, std::string>, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
-};
-
-// Their codes have the same numbers.
-grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), Message(status)};
-}
 
 void Fill(const Membership::View& view, v1::Membership& message) {
   message.set_epoch(view.epoch);
@@ -77,7 +38,7 @@ class Watcher final : public grpc::ServerWriteReactor<v1::Membership> {
     Watcher* watcher ABSL_GUARDED_BY(mutex) = nullptr;
   };
 
-  Watcher(Membership& membership, Calls& calls)
+  Watcher(Membership& membership, rpc::Calls& calls)
       : membership_(membership), calls_(calls), handle_(std::make_shared<Handle>()) {
     {
       MutexLock lock(handle_->mutex);
@@ -91,8 +52,8 @@ class Watcher final : public grpc::ServerWriteReactor<v1::Membership> {
     if (id_) {
       Advance();
     } else {
-      End(ToGrpc(Error(absl::StatusCode::kResourceExhausted, "{} watchers are there already",
-                       ControlServer::kWatchersMax)));
+      End(rpc::ToGrpc(Error(absl::StatusCode::kResourceExhausted, "{} watchers are there already",
+                            ControlServer::kWatchersMax)));
     }
   }
 
@@ -139,7 +100,7 @@ class Watcher final : public grpc::ServerWriteReactor<v1::Membership> {
   }
 
   Membership& membership_;
-  Calls& calls_;
+  rpc::Calls& calls_;
   const std::shared_ptr<Handle> handle_;
   std::optional<uint64_t> id_;
   v1::Membership message_;
@@ -202,23 +163,28 @@ class Service final : public v1::Cache::CallbackService {
   void BeginDrain() {
     engine_.Drain();
     membership_.SetWeight(0);
-    if (health_ != nullptr) health_->SetServingStatus(false);
+    TellHealth();
+  }
+
+  // Calls may come before it.
+  void SetServer(rpc::Server& server) {
+    server_ = &server;
+    TellHealth();
   }
 
   void Close() { membership_.Close(); }
 
-  void SetHealth(grpc::HealthCheckServiceInterface* health) {
-    health_ = health;
-    health_->SetServingStatus(true);
-    health_->SetServingStatus(kServiceName, true);
-  }
-
-  const Calls& calls() const { return calls_; }
+  const rpc::Calls& calls() const { return calls_; }
 
  private:
+  void TellHealth() {
+    rpc::Server* const server = server_;
+    if (server != nullptr && engine_.draining()) server->SetServing(false);
+  }
+
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const std::string& method,
                                    const absl::Status& status) {
-    const grpc::Status answer = ToGrpc(status);
+    const grpc::Status answer = rpc::ToGrpc(status);
     calls_.Count(method, answer.error_code());
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     reactor->Finish(answer);
@@ -227,8 +193,8 @@ class Service final : public v1::Cache::CallbackService {
 
   Engine& engine_;
   Membership membership_;
-  Calls calls_;
-  grpc::HealthCheckServiceInterface* health_ = nullptr;
+  rpc::Calls calls_;
+  std::atomic<rpc::Server*> server_ = nullptr;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
@@ -268,37 +234,19 @@ struct ControlServer::Parts {
   Parts(Engine& engine, const Member& self) : service(engine, self) {}
 
   Service service;
-  std::unique_ptr<grpc::Server> server;
-  int port = 0;
+  std::unique_ptr<rpc::Server> server;
 };
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const Options& options,
                                                                     Engine& engine) {
-  static const bool plugins = [] {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
-  }();
-  (void)plugins;
   auto parts = std::make_unique<Parts>(engine, options.self);
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
-  builder.RegisterService(&parts->service);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-  builder.SetMaxSendMessageSize(kMessageBytesMax);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second node must not share the port
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * static_cast<int>(kWatchersMax));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  parts->server = builder.BuildAndStart();
-  if (parts->server == nullptr || parts->port == 0) {
-    return Error(absl::StatusCode::kUnavailable,
-                 "control: cannot listen on {}: it is taken, or no address of this host",
-                 options.listen);
-  }
-  parts->service.SetHealth(parts->server->GetHealthCheckService());
+  auto server = rpc::Server::Start({.listen = options.listen,
+                                    .security = {},
+                                    .services = {{kServiceName, &parts->service}},
+                                    .message_bytes_max = kMessageBytesMax});
+  if (!server.ok()) return Prefixed(server.status(), "control");
+  parts->server = *std::move(server);
+  parts->service.SetServer(*parts->server);
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(parts)));
 }
 
@@ -306,11 +254,10 @@ ControlServer::ControlServer(std::unique_ptr<Parts> parts) : parts_(std::move(pa
 
 ControlServer::~ControlServer() {
   parts_->service.Close();
-  parts_->server->Shutdown(std::chrono::system_clock::now() + kGrace);
-  parts_->server->Wait();
+  parts_->server.reset();
 }
 
-uint16_t ControlServer::port() const { return static_cast<uint16_t>(parts_->port); }
+uint16_t ControlServer::port() const { return parts_->server->port(); }
 
 void ControlServer::Drain() { parts_->service.BeginDrain(); }
 

@@ -1,0 +1,179 @@
+#include "services/coordinator/metrics.h"
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "services/coordinator/state/progress.h"
+#include "services/http/families.h"
+
+namespace lrti::coordinator {
+namespace {
+
+using Key = std::pair<std::string, std::string>;
+
+std::string Text(std::string_view view) { return std::string(view); }
+
+double Seconds(int64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
+
+void AddJobs(http::Families& families, const Book& book, const Live& live) {
+  std::map<Key, int64_t> by_state, pending;
+  std::map<std::string, int64_t> submitted;
+  std::map<std::tuple<std::string, std::string, std::string>, int64_t> finished;
+  for (const auto& [id, job] : book.jobs) {
+    const std::string& queue = job.submission->queue;
+    ++by_state[{Text(NameOf(job.state)), queue}];
+    ++submitted[queue];
+    if (job.state == JobState::kPending) ++pending[{queue, PendingReasonOf(live, job)}];
+    if (!lifecycle::IsFinal(job.state)) continue;
+    const std::string reason = job.end_reason ? Text(NameOf(*job.end_reason)) : "";
+    ++finished[{queue, Text(NameOf(job.state)), reason}];
+  }
+  auto jobs = families.Gauge("lrti_jobs", "Jobs that are known, by state.");
+  for (const auto& [key, count] : by_state) {
+    jobs.Add(count, {{"state", key.first}, {"queue", key.second}});
+  }
+  auto all = families.Gauge("lrti_jobs_known", "Jobs that were submitted and not forgotten.");
+  for (const auto& [queue, count] : submitted) all.Add(count, {{"queue", queue}});
+  auto ended = families.Gauge("lrti_jobs_finished", "Jobs that ended and are not forgotten.");
+  for (const auto& [key, count] : finished) {
+    const auto& [queue, result, reason] = key;
+    ended.Add(count, {{"queue", queue}, {"result", result}, {"reason", reason}});
+  }
+  auto waiting = families.Gauge("lrti_queue_pending_jobs", "Jobs that wait, by reason.");
+  for (const auto& [key, count] : pending) {
+    waiting.Add(count, {{"queue", key.first}, {"reason", key.second}});
+  }
+}
+
+void AddAgents(http::Families& families, const Book& book, const Live& live) {
+  std::map<std::string, int64_t> states;
+  std::map<Key, int64_t> gpus;
+  for (const auto& [id, agent] : book.agents) {
+    ++states[Text(agent.state())];
+    const auto seen = live.agents.find(id);
+    for (size_t i = 0; i < agent.devices.size(); ++i) {
+      std::string state = agent.jobs[i].empty() ? "free" : "allocated";
+      if (seen != live.agents.end() && i < seen->second.devices.size() &&
+          seen->second.devices[i].state == "leaked") {
+        state = "leaked";
+      }
+      ++gpus[{state, agent.devices[i].model}];
+    }
+  }
+  auto agents = families.Gauge("lrti_agents", "Agents, by state.");
+  for (const auto& [state, count] : states) agents.Add(count, {{"state", state}});
+  auto devices = families.Gauge("lrti_gpus", "Devices of all agents, by state and model.");
+  for (const auto& [key, count] : gpus) {
+    devices.Add(count, {{"state", key.first}, {"gpu_model", key.second}});
+  }
+}
+
+void AddRunning(http::Families& families, const Book& book, const Live& live) {
+  auto info = families.Gauge("lrti_job_info", "1 for each job that holds GPUs.");
+  for (const std::string& id : book.active) {
+    const Submission& it = *book.jobs.at(id).submission;
+    info.Add(1, {{"job_id", id},
+                 {"name", it.name},
+                 {"project", it.project},
+                 {"queue", it.queue},
+                 {"user", it.user}});
+  }
+  auto ratio = families.Gauge("lrti_job_progress_ratio", "Part of a job's steps that is done.");
+  for (const std::string& id : book.active) {
+    const Progress progress = ProgressOf(live, book.jobs.at(id));
+    if (progress.iterations == 0) continue;
+    ratio.Add(static_cast<double>(progress.step) / static_cast<double>(progress.iterations),
+              {{"job_id", id}});
+  }
+  auto steps = families.Counter("lrti_job_steps_total", "Steps that a job has done.");
+  for (const std::string& id : book.active) {
+    steps.Add(ProgressOf(live, book.jobs.at(id)).step, {{"job_id", id}});
+  }
+  auto assignment = families.Gauge("lrti_gpu_assignment_info", "1 for each rank that holds a GPU.");
+  for (const std::string& id : book.active) {
+    const JobRecord& job = book.jobs.at(id);
+    if (!job.current) continue;
+    for (const RankPlace& place : job.current->ranks) {
+      assignment.Add(1, {{"job_id", id},
+                         {"attempt", std::to_string(job.attempt)},
+                         {"rank", std::to_string(place.rank)},
+                         {"host", place.agent},
+                         {"gpu_uuid", place.device}});
+    }
+  }
+}
+
+void AddUsage(http::Families& families, const Engine& engine) {
+  const auto rows = engine.Usage({.by = "project"});
+  if (!rows.ok()) return;
+  auto allocated = families.Counter("lrti_gpu_allocated_seconds_total", "GPU time of jobs.");
+  for (const UsageRow& row : *rows) {
+    allocated.Add(Seconds(row.allocated_gpu_us), {{"project", row.key}});
+  }
+  auto productive = families.Counter("lrti_gpu_productive_seconds_total",
+                                     "GPU time of steps that count, of attempts that ended.");
+  for (const UsageRow& row : *rows) {
+    productive.Add(Seconds(row.productive_gpu_us), {{"project", row.key}});
+  }
+  auto wasted = families.Counter("lrti_gpu_wasted_seconds_total",
+                                 "GPU time without use, of attempts that ended, by cause.");
+  for (const UsageRow& row : *rows) {
+    for (const auto& [waste, name] : kWasteNames) {
+      wasted.Add(Seconds(row.wasted_gpu_us[static_cast<size_t>(waste)]),
+                 {{"project", row.key}, {"cause", Text(name)}});
+    }
+  }
+}
+
+void AddEngine(http::Families& families, const Engine& engine) {
+  const EngineCounts counts = engine.counts();
+  families.Gauge("lrti_coordinator_leader", "1: this process decides.").Add(1);
+  families.Counter("lrti_coordinator_journal_commits_total", "Commits of the journal.")
+      .Add(counts.commits);
+  families.Counter("lrti_coordinator_journal_updates_total", "Facts in those commits.")
+      .Add(counts.updates);
+  families.Counter("lrti_coordinator_journal_append_seconds_total", "Time that those commits took.")
+      .Add(counts.commit_seconds);
+  families.Counter("lrti_coordinator_journal_failures_total", "Commits that failed.")
+      .Add(counts.commit_failures);
+  families.Counter("lrti_scheduler_cycles_total", "Times the scheduler looked.").Add(counts.cycles);
+  families.Counter("lrti_scheduler_cycle_seconds_total", "Time that it took.")
+      .Add(counts.cycle_seconds);
+  families.Gauge("lrti_coordinator_recovery_duration_seconds", "Reading the journal at the start.")
+      .Add(counts.load_seconds);
+}
+
+class Collector final : public prometheus::Collectable {
+ public:
+  Collector(const Engine& engine, const rpc::Calls& calls) : engine_(engine), calls_(calls) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    http::Families families;
+    AddEngine(families, engine_);
+    engine_.Read([&](const Book& book, const Live& live, Moment) {
+      AddJobs(families, book, live);
+      AddAgents(families, book, live);
+      AddRunning(families, book, live);
+    });
+    AddUsage(families, engine_);
+    auto handled = families.Counter("grpc_server_handled_total", "Calls that ended, by code.");
+    for (const auto& [key, count] : calls_.Get()) {
+      handled.Add(count, {{"grpc_method", key.first}, {"grpc_code", key.second}});
+    }
+    return families.Take();
+  }
+
+ private:
+  const Engine& engine_;
+  const rpc::Calls& calls_;
+};
+
+}  // namespace
+
+std::shared_ptr<prometheus::Collectable> CoordinatorMetrics(const Engine& engine,
+                                                            const rpc::Calls& calls) {
+  return std::make_shared<Collector>(engine, calls);
+}
+
+}  // namespace lrti::coordinator
