@@ -52,6 +52,7 @@ ALLOWED = {
     "cli/vsr": ["common", "data", "nn/census", "nn/models", "train"],
     "tests": ["common", "data", "nn", "train"],
     "tests/bench/cache": ["common", "services/cache/node"],
+    "tests/bench/coordinator": ["common"],
     "tests/cache": ["common", "services/cache/node"],
 }
 
@@ -59,7 +60,7 @@ ALLOWED = {
 WORLDS = {
     "LibTorch": (re.compile(r"^(torch|ATen|c10|caffe2)/"),
                  ("nn", "train", "cli/vsr", "docs/examples", "tests/bench", "tests/golden")),
-    "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl", "common/rpc")),
+    "gRPC": (re.compile(r"^(grpc|grpcpp|google/protobuf)/"), ("proto", "services", "cli/ctl", "common/rpc", "tests/bench/coordinator")),
 }
 # Folders of `train` that run under the sanitizers, without LibTorch.
 TORCH_FREE = ("train/formats", "train/metrics", "train/ranks", "train/report", "train/strategies")

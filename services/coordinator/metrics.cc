@@ -140,6 +140,8 @@ void AddEngine(http::Families& families, const Engine& engine) {
   families.Counter("lrti_scheduler_cycles_total", "Times the scheduler looked.").Add(counts.cycles);
   families.Counter("lrti_scheduler_cycle_seconds_total", "Time that it took.")
       .Add(counts.cycle_seconds);
+  families.Gauge("lrti_scheduler_cycle_last_seconds", "Time that its last look took.")
+      .Add(counts.cycle_seconds_last);
   families.Gauge("lrti_coordinator_recovery_duration_seconds", "Reading the journal at the start.")
       .Add(counts.load_seconds);
 }

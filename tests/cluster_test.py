@@ -1,0 +1,152 @@
+"""Jobs on a cluster of real processes: they train, and survive the death of anything."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import unittest
+
+from cluster import Cluster, eventually
+from pictures import write_frames
+
+PROGRAMS = {pathlib.Path(path).name: path for path in sys.argv[1:]}
+ITERATIONS = 60
+JOB = """
+apiVersion: lrti/v1
+kind: TrainingJob
+metadata: {{name: {name}, project: demo}}
+spec:
+  model: {{type: basicvsr, channels: 4, blocks: 1, tail_channels: 4, flow: none}}
+  data:
+    train: {{path: {frames}, last_frame: 11, crop: 16}}
+    eval: [{{name: unseen, path: {frames}, first_frame: 12}}]
+  strategy: {{type: tb, clip_frames: 3, sequence_frames: 8, clips_per_sequence: 3}}
+  optimizer: {{lr: 1e-3}}
+  train: {{iterations: {iterations}, global_batch: 2, checkpoint_every: 10, eval_every: 0, log_every: 1, threads: 1}}
+  cache: {{mode: service, dtype: fp32}}
+  resources: {{gpus: 2}}
+"""
+QUICK_STALL = ["--set", "stall.floor=4s", "--set", "stall.starting=60s", "--set", "stall.heartbeat=3s"]
+
+
+class ClusterTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lrti-cluster-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        write_frames(self.folder / "frames", 16, 96, 96)
+        self.cluster = Cluster(self.folder, PROGRAMS, worker_flags=QUICK_STALL,
+                               coordinator_flags=["--set", "agents.lease=2s", "--set", "agents.lost_grace=30s"])
+        self.addCleanup(self.cluster.close)
+
+    def submit(self, name="job", iterations=ITERATIONS, *arguments):
+        path = self.folder / f"{name}.yaml"
+        path.write_text(JOB.format(name=name, frames=self.folder / "frames", iterations=iterations))
+        return self.cluster.submit(path, *arguments)
+
+    def at_step(self, job, step, attempt=1):
+        eventually(lambda: (self.cluster.steps(job, attempt) or [0])[-1] >= step, 90, f"{job} is at step {step}")
+
+    def assert_succeeded(self, job, iterations=ITERATIONS, attempts=None):
+        """It ended well, each step counts once, nothing it wrote is lost, nothing of it is left."""
+        shown = self.cluster.wait(job)
+        self.assertEqual((shown["state"], shown["end_reason"]), ("SUCCEEDED", "COMPLETED"), shown)
+        if attempts is not None:
+            self.assertEqual(shown["attempt"], attempts, shown)
+        run = pathlib.Path(shown["run_dir"])
+        steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual(steps, list(range(1, iterations + 1)))
+        for attempt in range(1, shown["attempt"] + 1):
+            for rank in (0, 1):
+                name = self.cluster.state / "logs" / job / str(attempt) / f"{rank}.events.end"
+                eventually(name.exists, 30, f"all events of attempt {attempt} rank {rank} came")
+                numbers = [event["seq"] for event in self.cluster.events(job, attempt, rank)]
+                self.assertEqual(numbers, list(range(1, len(numbers) + 1)), (attempt, rank))
+        eventually(lambda: not self.cluster.processes(" train ") and not self.cluster.processes(" shim "), 30,
+                   "no process is left")
+        usage = json.loads(self.cluster.ctl("usage", "-o", "json"))
+        for row in usage["rows"] if isinstance(usage, dict) else usage:
+            parts = row["productive_gpu_seconds"] + sum(row["wasted_gpu_seconds"].values())
+            self.assertAlmostEqual(row["allocated_gpu_seconds"], parts, places=3)
+        return shown
+
+    def test_a_job_of_two_ranks_trains_through_the_cache(self):
+        job = self.submit()
+        shown = self.assert_succeeded(job, attempts=1)
+        self.assertEqual(shown["ranks"], 0, "its slots are free again")
+        self.assertGreater(self.cluster.cache.metric("lrti_cache_requests_total"), 0)
+        self.assertEqual(self.cluster.coordinator.metric("lrti_jobs", 'state="SUCCEEDED"'), 1)
+        self.assertIn("unseen", self.cluster.ctl("table", job) + json.dumps(shown) +
+                      (pathlib.Path(shown["run_dir"]) / "results.json").read_text())
+        transitions = json.loads(self.cluster.ctl("events", job, "-o", "json"))
+        transitions = transitions["transitions"] if isinstance(transitions, dict) else transitions
+        self.assertEqual(transitions[-1]["to"], "SUCCEEDED")
+
+    def test_a_killed_rank_costs_a_restart(self):
+        job = self.submit()
+        self.at_step(job, 15)
+        killed = time.monotonic()
+        os.kill(self.cluster.trainer(job, 1), signal.SIGKILL)
+        eventually(lambda: self.cluster.steps(job, 2), 60, "the next attempt's first step")
+        print(f"\nrank killed -> first new step seen: {time.monotonic() - killed:.1f} s", file=sys.stderr)
+        shown = self.assert_succeeded(job, attempts=2)
+        self.assertEqual(int(shown["restarts"]["infra"]), 1)
+
+    def test_a_killed_agent_finds_its_ranks_again(self):
+        job = self.submit()
+        self.at_step(job, 10)
+        self.cluster.agent.kill()
+        self.at_step_without_agent(job)
+        self.cluster.agent.start()
+        self.assert_succeeded(job, attempts=1)
+
+    def at_step_without_agent(self, job):
+        before = self.cluster.trainer(job, 0)
+        self.assertIsNotNone(before, "the trainer lives on")
+
+    def test_a_killed_coordinator_goes_on_where_it_was(self):
+        job = self.submit()
+        self.at_step(job, 10)
+        self.cluster.coordinator.kill()
+        trainer = self.cluster.trainer(job, 0)
+        self.assertIsNotNone(trainer)
+        time.sleep(2)
+        self.cluster.coordinator.start()
+        self.assert_succeeded(job, attempts=1)
+
+    def test_a_killed_cache_costs_no_step(self):
+        job = self.submit()
+        self.at_step(job, 10)
+        self.cluster.cache.kill()
+        self.assert_succeeded(job, attempts=1)
+
+    def test_a_stopped_rank_is_named_and_replaced(self):
+        job = self.submit()
+        self.at_step(job, 15)
+        os.kill(self.cluster.trainer(job, 1), signal.SIGSTOP)
+        shown = self.assert_succeeded(job, attempts=2)
+        transitions = self.cluster.ctl("events", job, "-o", "json")
+        self.assertIn("STALLED", transitions)
+        self.assertIn("rank 1", transitions)
+        self.assertEqual(int(shown["restarts"]["infra"]), 1)
+
+    def test_pause_resume_and_cancel(self):
+        job = self.submit(iterations=100000)
+        self.at_step(job, 5)
+        self.cluster.ctl("pause", job)
+        eventually(lambda: self.cluster.job(job)["state"] == "PAUSED", 60, "it is paused")
+        self.assertFalse(self.cluster.processes(" train "))
+        self.cluster.ctl("resume", job)
+        eventually(lambda: self.cluster.steps(job, 2), 60, "it goes on")
+        started = [event for event in self.cluster.events(job, 2, 0) if event["event"] == "started"]
+        self.assertGreaterEqual(started[0]["resumed_from"], 5)
+        self.cluster.ctl("cancel", job)
+        self.cluster.ctl("wait", job, "--timeout", "60s", code=103)
+        self.assertFalse(self.cluster.processes(" train "))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
