@@ -59,8 +59,8 @@ class Service:
 class Cluster:
     """Coordinator, cache and one agent of two CPU slots, on ports that the system chooses."""
 
-    def __init__(self, folder, programs, worker_flags=(), coordinator_flags=()):
-        self.folder, self.programs = pathlib.Path(folder), programs
+    def __init__(self, folder, programs, worker_flags=(), coordinator_flags=(), ctl_environment=None):
+        self.folder, self.programs, self.ctl_environment = pathlib.Path(folder), programs, ctl_environment or {}
         self.state = self.folder / "state"
         self.cache = Service(self.folder, "cache", [
             programs["lrti-cache"], "--pool-mib", "64", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
@@ -74,7 +74,7 @@ class Cluster:
         self.coordinator.command[self.coordinator.command.index("--listen") + 1] = self.address
         self.agent = Service(self.folder, "agent", [
             programs["lrti-worker"], "--coordinator", self.address, "--http", "127.0.0.1:0", "--cpu-slots", "2",
-            "--spool", str(self.folder / "spool"), "--name", "here", *worker_flags])
+            "--spool", str(self.folder / "spool"), "--name", "here", "--trainer", programs["lrti-vsr"], *worker_flags])
 
     def close(self):
         for service in (self.coordinator, self.cache):
@@ -87,7 +87,7 @@ class Cluster:
         """What lrti-ctl prints; it must end with `code`."""
         command = [self.programs["lrti-ctl"], "--coordinator", self.address, *arguments]
         environment = {**os.environ, "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"),
-                       "XDG_STATE_HOME": str(self.folder / "xdg"), "XDG_CACHE_HOME": str(self.folder / "xdg")}
+                       "XDG_STATE_HOME": str(self.folder / "xdg"), "XDG_CACHE_HOME": str(self.folder / "xdg"), **self.ctl_environment}
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, **options)
         if done.returncode != code:
             raise AssertionError(f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")

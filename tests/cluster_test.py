@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,16 +31,15 @@ spec:
   cache: {{mode: service, dtype: fp32}}
   resources: {{gpus: 2}}
 """
-QUICK_STALL = ["--set", "stall.floor=4s", "--set", "stall.starting=60s", "--set", "stall.heartbeat=3s"]
+QUICK_STALL = ["--set", "stall.step_least=4s", "--set", "stall.heartbeat=3s"]
 
 
-class ClusterTest(unittest.TestCase):
+class OnACluster(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lrti-cluster-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         write_frames(self.folder / "frames", 16, 96, 96)
-        self.cluster = Cluster(self.folder, PROGRAMS, worker_flags=QUICK_STALL,
-                               coordinator_flags=["--set", "agents.lease=2s", "--set", "agents.lost_grace=30s"])
+        self.cluster = self.make_cluster()
         self.addCleanup(self.cluster.close)
 
     def submit(self, name="job", iterations=ITERATIONS, *arguments):
@@ -73,6 +73,12 @@ class ClusterTest(unittest.TestCase):
             self.assertAlmostEqual(row["allocated_gpu_seconds"], parts, places=3)
         return shown
 
+
+class ClusterTest(OnACluster):
+    def make_cluster(self):
+        return Cluster(self.folder, PROGRAMS, worker_flags=QUICK_STALL,
+                       coordinator_flags=["--set", "agents.lease=2s", "--set", "agents.lost_grace=30s"])
+
     def test_a_job_of_two_ranks_trains_through_the_cache(self):
         job = self.submit()
         shown = self.assert_succeeded(job, attempts=1)
@@ -99,13 +105,9 @@ class ClusterTest(unittest.TestCase):
         job = self.submit()
         self.at_step(job, 10)
         self.cluster.agent.kill()
-        self.at_step_without_agent(job)
+        self.assertIsNotNone(self.cluster.trainer(job, 0), "the trainer lives on")
         self.cluster.agent.start()
         self.assert_succeeded(job, attempts=1)
-
-    def at_step_without_agent(self, job):
-        before = self.cluster.trainer(job, 0)
-        self.assertIsNotNone(before, "the trainer lives on")
 
     def test_a_killed_coordinator_goes_on_where_it_was(self):
         job = self.submit()
@@ -146,6 +148,61 @@ class ClusterTest(unittest.TestCase):
         self.cluster.ctl("cancel", job)
         self.cluster.ctl("wait", job, "--timeout", "60s", code=103)
         self.assertFalse(self.cluster.processes(" train "))
+
+
+class SecureClusterTest(OnACluster):
+    """Certificates between all parts, and a token for everybody."""
+
+    def token(self, role, user, project="demo"):
+        """The file of a new token; the coordinator's line goes to its file of tokens."""
+        command = [PROGRAMS["lrti-ctl"], "token", "new", "--role", role, "--user", user, "--project", project]
+        token, line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        with open(self.folder / "tokens", "a") as tokens:
+            tokens.write(line + "\n")
+        path = self.folder / f"{user}.token"
+        path.touch(mode=0o600)
+        path.write_text(token)
+        return path
+
+    def make_cluster(self):
+        certificates = self.folder / "certificates"
+        subprocess.run([PROGRAMS["lrti-ctl"], "certs", "init", "--dir", str(certificates)], check=True, capture_output=True)
+
+        def files(side):
+            return {"ca": certificates / "ca.pem", "certificate": certificates / f"{side}.pem", "key": certificates / f"{side}.key"}
+
+        def flags(fields):
+            return [word for name, path in fields.items() for word in ("--set", f"security.{name}={path}")]
+
+        self.ada, self.vera = self.token("user", "ada"), self.token("viewer", "vera")
+        self.certificates = {f"LRTI_SECURITY_{name.upper()}": str(path) for name, path in files("client").items()}
+        agent = files("client") | {"token_file": self.token("agent", "here", "*")}
+        return Cluster(self.folder, PROGRAMS, worker_flags=flags(agent),
+                       coordinator_flags=["--tokens", str(self.folder / "tokens"), *flags(files("server"))],
+                       ctl_environment=self.certificates | {"LRTI_SECURITY_TOKEN_FILE": str(self.ada)})
+
+    def test_only_who_may_can(self):
+        job = self.submit(iterations=10)
+        shown = self.cluster.wait(job)
+        self.assertEqual((shown["state"], shown["user"]), ("SUCCEEDED", "ada"))
+        self.cluster.ctl("agents", "drain", "here", code=4)  # ada is no admin
+        self.cluster.ctl_environment["LRTI_SECURITY_TOKEN_FILE"] = str(self.vera)
+        self.assertEqual(self.cluster.job(job)["state"], "SUCCEEDED")
+        self.cluster.ctl("retry", job, code=4)
+        self.cluster.ctl_environment = self.certificates
+        self.cluster.ctl("list", code=4)
+        self.cluster.ctl_environment = {}
+        self.cluster.ctl("--answer-in", "2s", "list", code=3)  # without a certificate nobody answers
+        audit = [json.loads(line) for line in (self.cluster.state / "audit.jsonl").read_text().splitlines()]
+        self.assertIn(("vera", "RetryJob", "PERMISSION_DENIED"), [(e["user"], e["verb"], e["outcome"]) for e in audit])
+        secret = self.ada.read_text()
+        for service in (self.cluster.coordinator, self.cluster.agent):
+            self.assertNotIn(secret, service.log.read_text())
+
+    def test_without_certificates_nothing_listens_beyond_loopback(self):
+        for program, flags in (("lrti-coordinator", ["--listen", "0.0.0.0:0"]), ("lrti-worker", ["--http", "0.0.0.0:0"])):
+            refused = subprocess.run([PROGRAMS[program], *flags, "--check"], capture_output=True, text=True, timeout=60)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
 
 
 if __name__ == "__main__":

@@ -97,21 +97,25 @@ void ClipSource::MakeLoader(bool resumed_inside) {
       SequenceLoader::Options{.threads = run_.spec.data.workers,
                               .ahead = run_.spec.data.prefetch,
                               .first_step = step_,
-                              .first_refresh = by_epoch && resumed_inside ? refresh + 1 : refresh});
+                              .first_refresh = by_epoch && resumed_inside ? refresh + 1 : refresh,
+                              .sequences = LongPassShare(),
+                              .clips = run_.share});
 }
 
 void ClipSource::ForgetRefresh() {
   // Another trainer may still be at this refresh; what nobody reads any more, the cache evicts.
-  if (run_.plan.procedure().has_long_pass() && !IsShared()) states_.Forget(NumbersOf(refresh_));
+  if (run_.plan.procedure().has_long_pass() && !IsShared()) {
+    // Of a cache each rank forgets what it made; of its own memory also what a checkpoint brought.
+    states_.Forget(run_.plan.SequencesOf(refresh_, HasCache() ? LongPassShare() : Share()));
+  }
   flows_.clear();
   sequences_.clear();
 }
 
-std::vector<int64_t> ClipSource::NumbersOf(int64_t refresh) const {
-  std::vector<int64_t> numbers;
-  const int64_t count = run_.plan.SequencesPerRefresh();
-  for (int64_t i = 0; i < count; ++i) numbers.push_back(refresh * count + i);
-  return numbers;
+// An epoch's clips of one sequence fall to any rank: without a cache each needs them all.
+Share ClipSource::LongPassShare() const {
+  const bool by_epoch = run_.plan.procedure().scope == Scope::kEpoch;
+  return by_epoch && !HasCache() ? Share() : run_.share;
 }
 
 absl::Status ClipSource::BeginRefresh(bool resumed_inside) {
@@ -127,7 +131,7 @@ absl::Status ClipSource::BeginRefresh(bool resumed_inside) {
 
 absl::Status ClipSource::BeginSequences(bool resumed_inside) {
   run_.progress.SetPhase(Phase::kLoading);
-  for (const int64_t number : NumbersOf(refresh_)) {
+  for (const int64_t number : run_.plan.SequencesOf(refresh_, LongPassShare())) {
     LRTI_ASSIGN_OR_RETURN(sequences_[number], loader_->NextSequence());
   }
   if (resumed_inside || !run_.plan.procedure().has_long_pass()) return absl::OkStatus();
@@ -153,7 +157,7 @@ absl::Status ClipSource::BeginSequences(bool resumed_inside) {
 
 absl::Status ClipSource::BeginEpoch(bool resumed_inside) {
   if (resumed_inside) return absl::OkStatus();  // what is lost is recomputed where it is needed
-  for (const int64_t number : NumbersOf(refresh_)) {
+  for (const int64_t number : run_.plan.SequencesOf(refresh_, LongPassShare())) {
     run_.progress.SetPhase(Phase::kLoading);
     LRTI_ASSIGN_OR_RETURN(const LoadedFrames loaded, loader_->NextSequence());
     if (IsShared() && states_.AreThere(number, step_)) continue;
@@ -194,7 +198,7 @@ absl::Status ClipSource::Recompute(int64_t sequence) {
 }
 
 absl::StatusOr<std::vector<ClipGroup>> ClipSource::Groups() {
-  const std::vector<PlannedClip> clips = run_.plan.Step(step_);
+  const std::vector<PlannedClip> clips = run_.plan.Step(step_, run_.share);
   std::vector<LoadedFrames> loaded;
   if (run_.plan.procedure().scope == Scope::kEpoch) {
     run_.progress.SetPhase(Phase::kLoading);

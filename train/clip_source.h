@@ -31,11 +31,13 @@ struct TrainingClips {
   at::Tensor target;  // [B, L, 3, 4H, 4W]
 };
 
-/// The clips of a run's steps, ready for the network: frames, the states they start from, flows.
+/// The clips of a run's steps, ready for the network: frames, the states they start from, flows;
+/// of several ranks, those of one.
 ///
 /// At the begin of a refresh it loads the sequences and runs the network over them without
-/// gradient; clips of the refresh start from the states which that left. The arguments of the
-/// constructor must outlive it.
+/// gradient; clips of the refresh start from the states which that left. Ranks share the long
+/// passes of an epoch when they share a cache; each has then to wait for all before it loads clips.
+/// Without one, each runs them all. The arguments of the constructor must outlive it.
 class ClipSource {
  public:
   struct Run {
@@ -48,6 +50,7 @@ class ClipSource {
     c10::Device device;
     uint64_t states_name = 0;  // NameOfStates
     uint64_t lineage = 0;
+    Share share;
   };
 
   explicit ClipSource(const Run& run);
@@ -57,7 +60,8 @@ class ClipSource {
   /// Errors: those of the data.
   absl::Status Open(int64_t step, bool flow_is_fixed);
 
-  /// The clips of the open step, in groups of a micro-batch at most. Once for each step.
+  /// The clips of the open step, in groups of a micro-batch at most; none where the share is empty.
+  /// Once for each step.
   absl::StatusOr<std::vector<ClipGroup>> Groups();
 
   /// A group's tensors. Flows carry a graph unless the flow net is fixed.
@@ -72,7 +76,8 @@ class ClipSource {
   absl::Status BeginEpoch(bool resumed_inside);
   void MakeLoader(bool resumed_inside);
   void ForgetRefresh();
-  std::vector<int64_t> NumbersOf(int64_t refresh) const;
+  Share LongPassShare() const;
+  bool HasCache() const { return run_.spec.cache.mode == job::CacheMode::kService; }
   int64_t MicroBatch() const;
   bool IsShared() const { return !run_.spec.cache.share.empty(); }
 

@@ -73,6 +73,26 @@ std::vector<Score> BicubicScores(const ClipScores& clip) {
   return scores;
 }
 
+/// Fills in what other ranks measured: each has zeros where another has scores.
+absl::Status Exchange(std::vector<ClipScores>& clips, Collective& group) {
+  const auto for_each = [&](const auto& use) {
+    for (ClipScores& clip : clips) {
+      for (FrameScores& frame : clip.frames) {
+        for (Score* score : {&frame.network, &frame.bicubic}) {
+          use(score->psnr);
+          use(score->ssim);
+        }
+      }
+    }
+  };
+  std::vector<double> values;
+  for_each([&](const double& value) { values.push_back(value); });
+  LRTI_ASSIGN_OR_RETURN(values, group.Sum(std::move(values)));
+  size_t next = 0;
+  for_each([&](double& value) { value = values[next++]; });
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Open(const job::DataConfig& config) {
@@ -89,13 +109,14 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Open(const job::DataConfig
 
 absl::StatusOr<std::vector<SetScores>> Evaluator::Run(nn::Model& model, const c10::Device& device,
                                                       job::Precision precision,
-                                                      events::Progress& progress) {
+                                                      events::Progress& progress,
+                                                      Collective& group) {
   progress.SetPhase(events::Phase::kEvaluating);
   std::vector<SetScores> results;
   try {
     for (Set& set : sets_) {
       LRTI_ASSIGN_OR_RETURN(results.emplace_back(),
-                            RunSet(set, model, device, precision, progress));
+                            RunSet(set, {model, device, precision, progress}, group));
     }
   } catch (const c10::OutOfMemoryError& error) {
     return Error(absl::StatusCode::kResourceExhausted,
@@ -107,60 +128,73 @@ absl::StatusOr<std::vector<SetScores>> Evaluator::Run(nn::Model& model, const c1
   return results;
 }
 
-absl::StatusOr<SetScores> Evaluator::RunSet(Set& set, nn::Model& model, const c10::Device& device,
-                                            job::Precision precision, events::Progress& progress) {
+absl::StatusOr<SetScores> Evaluator::RunSet(Set& set, const Setup& setup, Collective& group) {
   SetScores result{.name = set.config.name, .channel = set.config.channel};
   const auto& clips = set.dataset->clips();
-  const bool first_time = set.bicubic.empty();
-  if (first_time) set.bicubic.resize(clips.size());
+  set.bicubic.resize(clips.size());
+  for (const data::ClipInfo& info : clips) {
+    ClipScores& scores = result.clips.emplace_back(ClipScores{.name = info.name, .frames = {}});
+    for (int64_t i = 0; i < info.frames; ++i) scores.frames.push_back({info.first_frame + i});
+  }
+  for (auto c = static_cast<size_t>(group.rank()); c < clips.size();
+       c += static_cast<size_t>(group.world_size())) {
+    LRTI_RETURN_IF_ERROR(RunClip(set, c, setup, result));
+  }
+  if (!group.alone()) setup.progress.SetPhase(events::Phase::kWaiting);
+  LRTI_RETURN_IF_ERROR(Exchange(result.clips, group));
   std::vector<std::vector<Score>> network, bicubic;
-  for (size_t c = 0; c < clips.size(); ++c) {
-    const data::ClipInfo& info = clips[c];
-    std::vector<at::Tensor> rows;
-    const auto window = [&](int64_t frame) {
-      return WindowOf(set.config, info, static_cast<int64_t>(c), frame, 1);
-    };
-    for (int64_t frame = 0; frame < info.frames; ++frame) {
-      LRTI_ASSIGN_OR_RETURN(const data::Sequence part, set.dataset->Load(window(frame)));
-      rows.push_back(FromPlanes(part.lr, 3, part.height, part.width));
-    }
-    const at::Tensor frames = at::cat(rows, 1).to(device);
-    rows.clear();
-
-    ClipScores scores{.name = info.name, .frames = {}};
-    absl::Status status;
-    const int64_t chunk = ChunkFrames(frames.size(3), frames.size(4));
-    ForEachOutput(model, frames, chunk, precision, [&](int64_t number, const at::Tensor& output) {
-      if (!status.ok()) return;
-      auto frame = LoadFrame(*set.dataset, window(number));
-      if (!frame.ok()) {
-        status = frame.status();
-        return;
-      }
-      data::Image picture{output.size(1), output.size(2), ToPixels(output)};
-      const auto compare = [&](const data::Image& image) {
-        return Compare(image, frame->hr, set.config.channel, set.config.crop_border);
-      };
-      const bool is_sample = c == 0 && number == info.frames / 2;
-      data::Image enlarged;
-      if (first_time || is_sample) enlarged = data::BicubicUp4(frame->lr);
-      if (first_time) set.bicubic[c].push_back(compare(enlarged));
-      scores.frames.push_back({info.first_frame + number, compare(picture),
-                               set.bicubic[c][static_cast<size_t>(number)]});
-      if (is_sample) {
-        result.sample = {info.name, info.first_frame + number, std::move(enlarged),
-                         std::move(picture), std::move(frame->hr)};
-      }
-      progress.SetPhase(events::Phase::kEvaluating);  // a sign of life for each frame
-    });
-    LRTI_RETURN_IF_ERROR(status);
+  for (const ClipScores& scores : result.clips) {
     network.push_back(NetworkScores(scores));
     bicubic.push_back(BicubicScores(scores));
-    result.clips.push_back(std::move(scores));
   }
   result.network = ClipMean(network);
   result.bicubic = ClipMean(bicubic);
   return result;
+}
+
+absl::Status Evaluator::RunClip(Set& set, size_t clip, const Setup& setup, SetScores& result) {
+  const data::ClipInfo& info = set.dataset->clips()[clip];
+  std::vector<Score>& bicubic = set.bicubic[clip];
+  const bool first_time = bicubic.empty();
+  const auto window = [&](int64_t frame) {
+    return WindowOf(set.config, info, static_cast<int64_t>(clip), frame, 1);
+  };
+  std::vector<at::Tensor> rows;
+  for (int64_t frame = 0; frame < info.frames; ++frame) {
+    LRTI_ASSIGN_OR_RETURN(const data::Sequence part, set.dataset->Load(window(frame)));
+    rows.push_back(FromPlanes(part.lr, 3, part.height, part.width));
+  }
+  const at::Tensor frames = at::cat(rows, 1).to(setup.device);
+  rows.clear();
+
+  absl::Status status;
+  const auto measure = [&](int64_t number, const at::Tensor& output) {
+    if (!status.ok()) return;
+    auto frame = LoadFrame(*set.dataset, window(number));
+    if (!frame.ok()) {
+      status = frame.status();
+      return;
+    }
+    data::Image picture{output.size(1), output.size(2), ToPixels(output)};
+    const auto compare = [&](const data::Image& image) {
+      return Compare(image, frame->hr, set.config.channel, set.config.crop_border);
+    };
+    const bool is_sample = clip == 0 && number == info.frames / 2;
+    data::Image enlarged;
+    if (first_time || is_sample) enlarged = data::BicubicUp4(frame->lr);
+    if (first_time) bicubic.push_back(compare(enlarged));
+    FrameScores& scores = result.clips[clip].frames[static_cast<size_t>(number)];
+    scores.network = compare(picture);
+    scores.bicubic = bicubic[static_cast<size_t>(number)];
+    if (is_sample) {
+      result.sample = {info.name, scores.frame, std::move(enlarged), std::move(picture),
+                       std::move(frame->hr)};
+    }
+    setup.progress.SetPhase(events::Phase::kEvaluating);  // a sign of life for each frame
+  };
+  ForEachOutput(setup.model, frames, ChunkFrames(frames.size(3), frames.size(4)), setup.precision,
+                measure);
+  return status;
 }
 
 }  // namespace lrti::train

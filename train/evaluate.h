@@ -12,6 +12,7 @@
 #include "common/job/train.h"
 #include "data/dataset.h"
 #include "nn/models/model.h"
+#include "train/collective/collective.h"
 #include "train/metrics/score.h"
 
 namespace lrti::train {
@@ -40,19 +41,22 @@ struct SetScores {
   job::Channel channel = job::Channel::kRgb;
   Score network, bicubic;
   std::vector<ClipScores> clips;
-  Sample sample;  // the middle frame of the first clip
+  Sample sample;  // the middle frame of the first clip; rank 0 has it
 };
 
 /// Measures a network on the evaluation sets of a job: whole clips from cold states, as users run
-/// them, PSNR and SSIM as in the papers (metrics/score.h), bicubic beside them.
+/// them, PSNR and SSIM as in the papers (metrics/score.h), bicubic beside them. Ranks divide the
+/// clips among them, and all get all scores.
 class Evaluator {
  public:
   /// Opens all sets. Errors: those of Dataset::Open, with the set's name.
   static absl::StatusOr<std::unique_ptr<Evaluator>> Open(const job::DataConfig& config);
 
-  /// Errors: those of reading frames; LibTorch's errors as Internal, memory as ResourceExhausted.
+  /// Errors: those of reading frames; LibTorch's errors as Internal, memory as ResourceExhausted;
+  /// those of `group`, whose ranks all call it.
   absl::StatusOr<std::vector<SetScores>> Run(nn::Model& model, const c10::Device& device,
-                                             job::Precision precision, events::Progress& progress);
+                                             job::Precision precision, events::Progress& progress,
+                                             Collective& group);
 
   bool empty() const { return sets_.empty(); }
 
@@ -63,8 +67,16 @@ class Evaluator {
     std::vector<std::vector<Score>> bicubic;  // by clip and frame, once measured
   };
 
-  absl::StatusOr<SetScores> RunSet(Set& set, nn::Model& model, const c10::Device& device,
-                                   job::Precision precision, events::Progress& progress);
+  /// What a network is measured with.
+  struct Setup {
+    nn::Model& model;
+    const c10::Device& device;
+    job::Precision precision;
+    events::Progress& progress;
+  };
+
+  static absl::StatusOr<SetScores> RunSet(Set& set, const Setup& setup, Collective& group);
+  static absl::Status RunClip(Set& set, size_t clip, const Setup& setup, SetScores& result);
 
   std::vector<Set> sets_;
 };

@@ -12,11 +12,13 @@
 #include "common/config/dump.h"
 #include "common/events/heartbeat.h"
 #include "common/events/kinds.h"
+#include "common/events/stamped_sink.h"
 #include "data/clip_list.h"
 #include "data/dataset.h"
 #include "data/image_file.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/load.h"
+#include "train/collective/connect.h"
 #include "train/load_weights.h"
 #include "train/report/jsonl.h"
 #include "train/report/picture.h"
@@ -49,9 +51,17 @@ data::Image Middle(const data::Image& image) {
   return part;
 }
 
-void ApplyNumericModes(const job::TrainConfig& config) {
-  const int64_t cores = std::thread::hardware_concurrency();
-  at::set_num_threads(static_cast<int>(config.threads > 0 ? config.threads : cores));
+/// Threads of the tensor library; 0: as many as it takes by itself.
+int64_t Threads(const job::TrainConfig& config, const Ranks& ranks) {
+  if (config.threads > 0) return config.threads;
+  if (ProcessEnvironment("OMP_NUM_THREADS")) return 0;
+  return std::max<int64_t>(std::thread::hardware_concurrency() / ranks.local_world_size, 1);
+}
+
+void ApplyNumericModes(const job::TrainConfig& config, const Ranks& ranks) {
+  if (const int64_t threads = Threads(config, ranks); threads > 0) {
+    at::set_num_threads(static_cast<int>(threads));
+  }
   at::globalContext().setAllowTF32CuBLAS(config.tf32);
   at::globalContext().setAllowTF32CuDNN(config.tf32);
 }
@@ -60,14 +70,16 @@ void ApplyNumericModes(const job::TrainConfig& config) {
 class RunLoop {
  public:
   RunLoop(const job::Job& job, const RunOptions& options, events::EventSink& sink,
-          events::Progress& progress, const Clock& clock, const std::atomic<bool>& stop)
+          events::Progress& progress, const Clock& clock, const std::atomic<bool>& stop,
+          Collective& group)
       : job_(job),
         spec_(job.spec),
         options_(options),
         sink_(sink),
         progress_(progress),
         clock_(clock),
-        stop_(stop) {}
+        stop_(stop),
+        group_(group) {}
 
   absl::StatusOr<RunOutcome> Execute() {
     auto outcome = OpenAndTrain();
@@ -84,12 +96,19 @@ class RunLoop {
   absl::Status Open();
   absl::Status LoadFirstWeights();
   absl::Status Resume();
+  absl::StatusOr<std::optional<checkpoint::Found>> NewestCheckpoint();
+  absl::StatusOr<std::optional<checkpoint::Found>> CheckpointOfFirst();
+  absl::Status BeginReports();
   absl::Status TrainToTheEnd();
+  absl::StatusOr<bool> AgreeToGoOn();
   absl::StatusOr<RunOutcome> Finish();
   absl::Status WithLastCheckpoint(const absl::Status& status) const;
   absl::Status AfterStep(const StepResult& result);
+  absl::Status WriteMetrics(const StepResult& result, Event event);
+  void WarnOfRecomputed(const StepResult& result);
   absl::Status SaveCheckpoint();
   absl::Status Evaluate();
+  absl::Status WriteScores();
   absl::Status WriteSamples();
   void EmitStarted();
   void Warn(const std::string& message) {
@@ -111,6 +130,7 @@ class RunLoop {
   events::Progress& progress_;
   const Clock& clock_;
   const std::atomic<bool>& stop_;
+  Collective& group_;
   StateStore states_;
 
   std::optional<RunFolder> folder_;
@@ -129,7 +149,7 @@ class RunLoop {
 };
 
 absl::Status RunLoop::Open() {
-  ApplyNumericModes(spec_.train);
+  ApplyNumericModes(spec_.train, options_.ranks);
   auto dataset =
       data::Dataset::Open(data::WithPartition(spec_.data.train), spec_.data.train.degradation,
                           spec_.data.frame_cache_mib << 20);
@@ -137,19 +157,29 @@ absl::Status RunLoop::Open() {
   dataset_ = *std::move(dataset);
   LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
   LRTI_ASSIGN_OR_RETURN(states_, OpenStateStore(spec_.cache, clock_));
-  LRTI_ASSIGN_OR_RETURN(
-      trainer_, Trainer::Make(spec_, *dataset_, *states_.store, progress_, options_.device));
+  LRTI_ASSIGN_OR_RETURN(trainer_, Trainer::Make(spec_, *dataset_, *states_.store, progress_,
+                                                options_.device, group_));
   if (!options_.resume) LRTI_RETURN_IF_ERROR(LoadFirstWeights());
 
-  LRTI_ASSIGN_OR_RETURN(folder_, RunFolder::Open(options_.folder, options_.resume));
-  LRTI_RETURN_IF_ERROR(checkpoint::RemoveLeftovers(folder_->checkpoints()));
+  if (group_.first()) {
+    LRTI_ASSIGN_OR_RETURN(
+        folder_, RunFolder::Open(options_.folder, options_.resume, options_.ranks.attempt));
+    LRTI_RETURN_IF_ERROR(checkpoint::RemoveLeftovers(folder_->checkpoints()));
+  } else {
+    folder_ = RunFolder::ToRead(options_.folder);
+  }
   if (options_.resume) LRTI_RETURN_IF_ERROR(Resume());
   first_step_ = saved_step_ = trainer_->step();
+  if (group_.first()) LRTI_RETURN_IF_ERROR(BeginReports());
+  EmitStarted();
+  return absl::OkStatus();
+}
+
+absl::Status RunLoop::BeginReports() {
   LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
   LRTI_ASSIGN_OR_RETURN(metrics_, report::JsonlWriter::Open(folder_->metrics(), trainer_->step()));
   LRTI_ASSIGN_OR_RETURN(tensorboard_,
                         report::EventFileWriter::Create(folder_->path(), trainer_->step(), clock_));
-  EmitStarted();
   return absl::OkStatus();
 }
 
@@ -164,19 +194,50 @@ absl::Status RunLoop::LoadFirstWeights() {
 }
 
 absl::Status RunLoop::Resume() {
-  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
-  if (all.empty()) return LoadFirstWeights();  // stopped before its first checkpoint: begins anew
-  LRTI_ASSIGN_OR_RETURN(
-      const checkpoint::Found newest,
-      checkpoint::FindNewest(
-          folder_->checkpoints(), [this](const std::string& path, const absl::Status& error) {
-            Warn(fmt::format("{}: {}; an older checkpoint is taken", path, Message(error)));
-          }));
-  if (const absl::Status status = trainer_->Restore(newest.snapshot); !status.ok()) {
-    return Prefixed(status, newest.path);
+  LRTI_ASSIGN_OR_RETURN(const auto found,
+                        group_.first() ? NewestCheckpoint() : CheckpointOfFirst());
+  if (!found) return LoadFirstWeights();  // stopped before its first checkpoint: begins anew
+  if (const absl::Status status = trainer_->Restore(found->snapshot); !status.ok()) {
+    return Prefixed(status, found->path);
   }
-  resumed_from_ = newest.snapshot.step;
+  resumed_from_ = found->snapshot.step;
   return absl::OkStatus();
+}
+
+/// Rank 0's choice, which it tells the others: its step and 1, or 0 for none.
+absl::StatusOr<std::optional<checkpoint::Found>> RunLoop::NewestCheckpoint() {
+  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
+  std::optional<checkpoint::Found> newest;
+  if (!all.empty()) {
+    auto found = checkpoint::FindNewest(
+        folder_->checkpoints(), [this](const std::string& path, const absl::Status& error) {
+          Warn(fmt::format("{}: {}; an older checkpoint is taken", path, Message(error)));
+        });
+    if (absl::IsNotFound(found.status())) {
+      return Error(absl::StatusCode::kFailedPrecondition, "{}; move the folder away to begin anew",
+                   Message(found.status()));
+    }
+    LRTI_ASSIGN_OR_RETURN(newest, std::move(found));
+  }
+  const int64_t step = newest ? newest->snapshot.step + 1 : 0;
+  LRTI_RETURN_IF_ERROR(group_.OfFirst(static_cast<uint64_t>(step)).status());
+  return newest;
+}
+
+absl::StatusOr<std::optional<checkpoint::Found>> RunLoop::CheckpointOfFirst() {
+  LRTI_ASSIGN_OR_RETURN(const uint64_t told, group_.OfFirst(0));
+  if (told == 0) return std::nullopt;
+  const auto step = static_cast<int64_t>(told) - 1;
+  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
+  for (const checkpoint::Entry& entry : all) {
+    if (entry.step != step) continue;
+    LRTI_ASSIGN_OR_RETURN(auto snapshot, checkpoint::ReadCheckpoint(entry.path));
+    return checkpoint::Found{entry.path, std::move(snapshot)};
+  }
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "{}: rank 0 goes on from step {}, which rank {} does not see there; give all ranks "
+               "the same run directory",
+               folder_->checkpoints(), step, group_.rank());
 }
 
 void RunLoop::EmitStarted() {
@@ -190,6 +251,7 @@ void RunLoop::EmitStarted() {
       {"device", DeviceName(options_.device)},
       {"parameters", trainer_->parameters()},
       {"iterations", spec_.train.iterations}};
+  if (!group_.alone()) event["world_size"] = group_.world_size();
   if (resumed_from_) event["resumed_from"] = *resumed_from_;
   event["step"] = trainer_->step();
   sink_.Emit(event);
@@ -199,20 +261,27 @@ absl::Status RunLoop::TrainToTheEnd() {
   training_since_ = clock_.Steady();
   outcome_.reason = "iterations";
   while (trainer_->step() < spec_.train.iterations) {
-    if (stop_) {
-      outcome_.reason = "stopped";
-      break;
-    }
-    if (TimeIsUp()) {
-      outcome_.reason = "time_max";
-      break;
-    }
+    LRTI_ASSIGN_OR_RETURN(const bool go_on, AgreeToGoOn());
+    if (!go_on) break;
     const auto result = trainer_->Step();
     if (!result.ok()) return WithLastCheckpoint(result.status());
     LRTI_RETURN_IF_ERROR(AfterStep(*result));
   }
   outcome_.training_time = clock_.Steady() - training_since_;
   return absl::OkStatus();
+}
+
+/// What one rank wants, all do: they stop after the same step.
+absl::StatusOr<bool> RunLoop::AgreeToGoOn() {
+  if (!group_.alone()) progress_.SetPhase(Phase::kWaiting);
+  LRTI_ASSIGN_OR_RETURN(const std::vector<double> wishes,
+                        group_.Sum({stop_ ? 1.0 : 0.0, TimeIsUp() ? 1.0 : 0.0}));
+  if (wishes[0] > 0) {
+    outcome_.reason = "stopped";
+  } else if (wishes[1] > 0) {
+    outcome_.reason = "time_max";
+  }
+  return wishes[0] == 0 && wishes[1] == 0;
 }
 
 /// Says where the run could go on from.
@@ -234,23 +303,10 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
                  {"steps_per_second", rate},   {"eta_s", rate > 0 ? left / rate : 0},
                  {"memory_bytes", memory},     {"recomputed_states", result.recomputed_states}};
   sink_.Emit(event);
-  if (result.recomputed_states > recomputed_seen_) {
-    if (recomputed_seen_ == 0) {
-      const std::string trouble = states_.trouble();
-      Warn(fmt::format(
-          "step {}: a hidden state was missing or too old and was recomputed{}{}; "
-          "recomputed_states counts them",
-          result.step, trouble.empty() ? "" : " (", trouble.empty() ? "" : trouble + ")"));
-    }
-    recomputed_seen_ = result.recomputed_states;
-  }
+  WarnOfRecomputed(result);
   if (result.step % spec_.train.log_every == 0 || result.step == spec_.train.iterations) {
     event.erase("event");
-    LRTI_RETURN_IF_ERROR(metrics_->Write(event));
-    for (const char* name : {"loss", "psnr", "lr", "grad_norm", "steps_per_second"}) {
-      LRTI_RETURN_IF_ERROR(tensorboard_->Scalar(std::string("train/") + name,
-                                                event[name].get<double>(), result.step));
-    }
+    LRTI_RETURN_IF_ERROR(WriteMetrics(result, std::move(event)));
   }
   const auto due = [&](int64_t every) { return every > 0 && result.step % every == 0; };
   if (due(spec_.train.checkpoint_every)) LRTI_RETURN_IF_ERROR(SaveCheckpoint());
@@ -258,8 +314,31 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
   return absl::OkStatus();
 }
 
+void RunLoop::WarnOfRecomputed(const StepResult& result) {
+  if (result.recomputed_states > recomputed_seen_ && recomputed_seen_ == 0) {
+    const std::string trouble = states_.trouble();
+    Warn(fmt::format(
+        "step {}: a hidden state was missing or too old and was recomputed{}{}; "
+        "recomputed_states counts them",
+        result.step, trouble.empty() ? "" : " (", trouble.empty() ? "" : trouble + ")"));
+  }
+  recomputed_seen_ = result.recomputed_states;
+}
+
+absl::Status RunLoop::WriteMetrics(const StepResult& result, Event event) {
+  if (!group_.first()) return absl::OkStatus();
+  LRTI_RETURN_IF_ERROR(metrics_->Write(event));
+  for (const char* name : {"loss", "psnr", "lr", "grad_norm", "steps_per_second"}) {
+    LRTI_RETURN_IF_ERROR(
+        tensorboard_->Scalar(std::string("train/") + name, event[name].get<double>(), result.step));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunLoop::SaveCheckpoint() {
   if (saved_step_ == trainer_->step() && saved_step_ != 0) return absl::OkStatus();
+  if (!group_.first()) return absl::OkStatus();
+  LRTI_RETURN_IF_ERROR(folder_->MayWrite());
   events::EnterPhase(progress_, sink_, Phase::kCheckpointing);
   const absl::Duration begin = clock_.Steady();
   checkpoint::Snapshot snapshot = trainer_->Save();
@@ -281,11 +360,15 @@ absl::Status RunLoop::Evaluate() {
   events::EnterPhase(progress_, sink_, Phase::kEvaluating);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
   auto scores =
-      evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_);
+      evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_, group_);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
   LRTI_RETURN_IF_ERROR(scores.status());
   outcome_.scores = *std::move(scores);
   evaluated_step_ = trainer_->step();
+  return group_.first() ? WriteScores() : absl::OkStatus();
+}
+
+absl::Status RunLoop::WriteScores() {
   for (const SetScores& set : outcome_.scores) {
     sink_.Emit({{"event", kind::kEval},
                 {"step", evaluated_step_},
@@ -323,6 +406,7 @@ absl::Status RunLoop::WriteSamples() {
 absl::StatusOr<RunOutcome> RunLoop::Finish() {
   LRTI_RETURN_IF_ERROR(SaveCheckpoint());
   if (outcome_.reason != "stopped") LRTI_RETURN_IF_ERROR(Evaluate());
+  LRTI_RETURN_IF_ERROR(group_.Meet());  // once one rank says that it is done, all is saved
   progress_.SetPhase(Phase::kFinishing);
   outcome_.folder = folder_->path();
   outcome_.step = trainer_->step();
@@ -334,18 +418,31 @@ absl::StatusOr<RunOutcome> RunLoop::Finish() {
   return outcome_;
 }
 
+absl::StatusOr<RunOutcome> MeetAndRun(const job::Job& job, const RunOptions& options,
+                                      events::EventSink& sink, events::Progress& progress,
+                                      const Clock& clock, const std::atomic<bool>& stop) {
+  if (!options.ranks.alone()) progress.SetPhase(Phase::kWaiting);
+  LRTI_ASSIGN_OR_RETURN(const auto group, Connect(options.ranks, options.device));
+  progress.SetPhase(Phase::kStarting);
+  auto outcome = RunLoop(job, options, sink, progress, clock, stop, *group).Execute();
+  if (!outcome.ok()) group->Abandon();
+  return outcome;
+}
+
 }  // namespace
 
 absl::StatusOr<RunOutcome> Run(const job::Job& job, const RunOptions& options,
                                events::EventSink& sink, events::Progress& progress,
                                const Clock& clock, const std::atomic<bool>& stop) {
-  const events::Heartbeat heartbeat(progress, sink);
-  auto outcome = RunLoop(job, options, sink, progress, clock, stop).Execute();
+  events::StampedSink stamped(sink, "rank", options.ranks.rank);
+  events::EventSink& to = options.ranks.alone() ? sink : stamped;
+  const events::Heartbeat heartbeat(progress, to);
+  auto outcome = MeetAndRun(job, options, to, progress, clock, stop);
   if (!outcome.ok()) {
-    sink.Emit({{"event", kind::kFailed},
-               {"code", absl::StatusCodeToString(outcome.status().code())},
-               {"message", Message(outcome.status())},
-               {"step", progress.Read().step}});
+    to.Emit({{"event", kind::kFailed},
+             {"code", absl::StatusCodeToString(outcome.status().code())},
+             {"message", Message(outcome.status())},
+             {"step", progress.Read().step}});
   }
   return outcome;
 }

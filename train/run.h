@@ -14,13 +14,15 @@
 #include "common/events/progress.h"
 #include "common/job/job.h"
 #include "train/evaluate.h"
+#include "train/ranks/ranks.h"
 
 namespace lrti::train {
 
 struct RunOptions {
   std::string folder;   // the run directory; made when it is not there
-  bool resume = false;  // go on from the newest good checkpoint in it
+  bool resume = false;  // go on from the newest good checkpoint in it, where there is one
   c10::Device device = c10::kCPU;
+  Ranks ranks;
 };
 
 /// How a run ended.
@@ -38,8 +40,15 @@ struct RunOutcome {
 ///
 /// The run directory holds config.yaml, metrics.jsonl, results.json, TensorBoard events, samples/
 /// and checkpoints/. Every event goes to `sink` as well (docs/events.md).
+///
+/// Of several ranks rank 0 alone writes there; the others read its checkpoints. One that wants to
+/// stop, or whose time is up, stops all after the same step. Checkpoints know nothing of ranks: a
+/// run may go on with another number of them.
+///
 /// Errors: InvalidArgument for a job or a checkpoint that does not fit, AlreadyExists for a run
-/// directory in use; those of the data; those of Trainer::Step. The last good checkpoint stays.
+/// directory in use, FailedPrecondition when all its checkpoints are damaged, Unavailable when
+/// another rank was lost or a newer attempt at the job has begun; those of the data; those of
+/// Trainer::Step. The last good checkpoint stays.
 absl::StatusOr<RunOutcome> Run(const job::Job& job, const RunOptions& options,
                                events::EventSink& sink, events::Progress& progress,
                                const Clock& clock, const std::atomic<bool>& stop);

@@ -10,15 +10,20 @@ namespace lrti::train {
 SequenceLoader::SequenceLoader(const data::Dataset& dataset, const ClipPlan& plan,
                                const Options& options)
     : dataset_(dataset), plan_(plan) {
-  sequences_ = std::make_unique<data::Prefetcher<LoadedFrames>>(
-      options.first_refresh * plan.SequencesPerRefresh(), options.ahead, options.threads,
-      [this](int64_t sequence) { return Reload(sequence); });
+  const auto [begin, end] = options.sequences.Of(plan.SequencesPerRefresh());
+  if (const int64_t count = end - begin; count > 0) {
+    sequences_ = std::make_unique<data::Prefetcher<LoadedFrames>>(
+        options.first_refresh * count, options.ahead, options.threads,
+        [this, first = begin, count](int64_t index) {
+          return Reload(index / count * plan_.SequencesPerRefresh() + first + index % count);
+        });
+  }
   if (plan.procedure().scope == Scope::kSequence) return;
   clips_ = std::make_unique<data::Prefetcher<std::vector<LoadedFrames>>>(
       options.first_step, options.ahead, options.threads,
-      [this](int64_t step) -> absl::StatusOr<std::vector<LoadedFrames>> {
+      [this, share = options.clips](int64_t step) -> absl::StatusOr<std::vector<LoadedFrames>> {
         std::vector<LoadedFrames> loaded;
-        for (const PlannedClip& clip : plan_.Step(step)) {
+        for (const PlannedClip& clip : plan_.Step(step, share)) {
           LRTI_ASSIGN_OR_RETURN(loaded.emplace_back(), LoadClip(clip));
         }
         return loaded;

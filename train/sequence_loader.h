@@ -30,14 +30,16 @@ class SequenceLoader {
     int64_t first_step = 0;  // of the run, where it resumes
     /// Scope kEpoch: the first epoch whose sequences will be asked for.
     int64_t first_refresh = 0;
+    Share sequences;  // those that will be asked for
+    Share clips;
   };
 
   SequenceLoader(const data::Dataset& dataset, const ClipPlan& plan, const Options& options);
 
-  /// The next sequence, in the plan's order.
+  /// The next sequence of its share, in the plan's order. REQUIRES: the share has any.
   absl::StatusOr<LoadedFrames> NextSequence();
 
-  /// Scope kEpoch: the frames of all clips of the next step, in the plan's order.
+  /// Scope kEpoch: the frames of the next step's clips in its share, in the plan's order.
   absl::StatusOr<std::vector<LoadedFrames>> NextClips();
 
   /// A sequence once more, to recompute its states.

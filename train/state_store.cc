@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/config/dump.h"
@@ -18,6 +19,8 @@ namespace {
 using hidden_state::client::CacheStore;
 using hidden_state::client::Endpoint;
 using hidden_state::client::PeerHealth;
+
+constexpr const char* kEndpointsVariable = "LRTI_CACHE_ENDPOINTS";
 
 std::string Token() {
   const char* token = std::getenv("LRTI_CACHE_TOKEN");
@@ -33,14 +36,31 @@ std::string TroubleOf(CacheStore& store) {
   return "";
 }
 
+absl::StatusOr<std::vector<Endpoint>> Endpoints(const job::CacheConfig& config) {
+  if (!config.endpoints.empty()) {
+    auto endpoints = hidden_state::client::ParseEndpoints(config.endpoints);
+    if (!endpoints.ok()) return Prefixed(endpoints.status(), "spec.cache.endpoints");
+    return endpoints;
+  }
+  const char* text = std::getenv(kEndpointsVariable);
+  if (text == nullptr || *text == '\0') {
+    return InvalidArgument(
+        "spec.cache.mode: service needs to know where cache nodes listen: set spec.cache.endpoints "
+        "to what lrti-cache prints, or {} in the environment",
+        kEndpointsVariable);
+  }
+  auto endpoints = hidden_state::client::ParseEndpoints(absl::StrSplit(text, ','));
+  if (!endpoints.ok()) return Prefixed(endpoints.status(), kEndpointsVariable);
+  return endpoints;
+}
+
 absl::StatusOr<StateStore> OpenCache(const job::CacheConfig& config, const Clock& clock) {
-  auto endpoints = hidden_state::client::ParseEndpoints(config.endpoints);
-  if (!endpoints.ok()) return Prefixed(endpoints.status(), "spec.cache.endpoints");
+  LRTI_ASSIGN_OR_RETURN(std::vector<Endpoint> endpoints, Endpoints(config));
   CacheStore::Options options{
       .client = {.nodes = {}, .token = Token()},
       .get_deadline = config.deadline,
       .put_deadline = std::max(config.deadline, CacheStore::Options().put_deadline)};
-  for (Endpoint& endpoint : *endpoints) options.client.nodes.push_back({std::move(endpoint), 1});
+  for (Endpoint& endpoint : endpoints) options.client.nodes.push_back({std::move(endpoint), 1});
   auto opened = CacheStore::Create(options, clock);
   if (!opened.ok()) return Prefixed(opened.status(), "spec.cache");
   CacheStore& cache = **opened;

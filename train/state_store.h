@@ -20,9 +20,10 @@ struct StateStore {
 };
 
 /// Opens the store that the job asks for; nodes of a cache are first spoken to when they are used.
-/// The token of mode service is the environment's LRTI_CACHE_TOKEN, else "open", which a node takes
+/// Nodes that the job does not name are those of the environment's LRTI_CACHE_ENDPOINTS, separated
+/// by commas. The token of mode service is its LRTI_CACHE_TOKEN, else "open", which a node takes
 /// that listens for its own machine alone. The clock must outlive the store.
-/// Errors: InvalidArgument naming the field.
+/// Errors: InvalidArgument naming the field or the variable.
 absl::StatusOr<StateStore> OpenStateStore(const job::CacheConfig& config, const Clock& clock);
 
 /// Names a run's states: the same for trainers of a job that share them, else like nobody else's.

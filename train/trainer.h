@@ -15,6 +15,8 @@
 #include "nn/models/model.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/clip_source.h"
+#include "train/collective/collective.h"
+#include "train/collective/gradient_mean.h"
 #include "train/optim/ema.h"
 #include "train/optim/optimizer.h"
 #include "train/strategies/clip_plan.h"
@@ -24,11 +26,11 @@ namespace lrti::train {
 /// What one update did.
 struct StepResult {
   int64_t step = 0;  // updates done so far, this one included
-  double loss = 0;
-  double psnr = 0;  // of the training clips, RGB, dB
+  double loss = 0;   // of all ranks' clips
+  double psnr = 0;   // of the training clips, RGB, dB
   double learning_rate = 0;
   double gradient_norm = 0;
-  int64_t recomputed_states = 0;  // so far
+  int64_t recomputed_states = 0;  // so far, by all ranks
 };
 
 /// The step loop of truncated training: refresh states, train on clips, update weights.
@@ -36,29 +38,33 @@ struct StepResult {
 /// A run is a function of (spec, data): on the CPU with a fixed number of threads the same to the
 /// bit, also when it is cut by a checkpoint. Not thread-safe.
 ///
+/// Of several ranks each trains on its part of the plan's clips, and gradients are means over all
+/// clips of a step: N ranks do what one would do, to rounding, and have equal weights to the bit.
+///
 /// LibTorch's exceptions become a Status in Step, and nowhere else.
 class Trainer {
  public:
   /// Makes network, optimiser and plan. Errors: InvalidArgument for data that does not fit the
-  /// spec. `dataset`, `store` and `progress` must outlive the trainer.
-  static absl::StatusOr<std::unique_ptr<Trainer>> Make(const job::Spec& spec,
-                                                       const data::Dataset& dataset,
-                                                       hidden_state::Store& store,
-                                                       events::Progress& progress,
-                                                       const c10::Device& device);
+  /// spec, or differs between ranks; those of `group`, whose ranks all call it. `dataset`, `store`,
+  /// `progress` and `group` must outlive the trainer.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Make(
+      const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
+      events::Progress& progress, const c10::Device& device, Collective& group);
 
   /// Goes on from a snapshot. Call before the first Step.
   /// Errors: InvalidArgument for a snapshot of another network, naming what differs.
   absl::Status Restore(const checkpoint::Snapshot& snapshot);
 
   /// One update. Errors: those of the data; ResourceExhausted when memory runs out; Internal for
-  /// a loss that is not a number (weights are then as before the step) and for LibTorch's errors.
+  /// a loss that is not a number (weights are then as before the step) and for LibTorch's errors;
+  /// Unavailable when another rank was lost.
   absl::StatusOr<StepResult> Step();
 
-  /// All that Restore needs; tensors are copied.
+  /// All that Restore needs, by any number of ranks; tensors are copied. Boundary states are those
+  /// that this rank's store has.
   checkpoint::Snapshot Save() const;
 
-  /// Ends a run's use of the store: drops its states, unless other trainers share them.
+  /// Ends a run's use of the store: rank 0 drops its states, unless other trainers share them.
   void ForgetStates();
 
   /// Updates done so far.
@@ -71,11 +77,15 @@ class Trainer {
  private:
   Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
           events::Progress& progress, const c10::Device& device, ClipPlan plan,
-          std::shared_ptr<nn::Model> model);
+          std::shared_ptr<nn::Model> model, Collective& group, uint64_t states_name);
 
   void OpenClips();
+  absl::Status TakeFirstsWeights();
   absl::StatusOr<StepResult> DoStep();
-  absl::StatusOr<std::pair<double, double>> Backward(const ClipGroup& group, double weight);
+  absl::StatusOr<int64_t> ClipsOfAllRanks(const std::vector<ClipGroup>& groups);
+  absl::StatusOr<StepResult> BackwardAll(const std::vector<ClipGroup>& groups);
+  absl::StatusOr<std::pair<double, double>> Backward(const ClipGroup& group, double weight,
+                                                     bool is_last);
 
   const job::Spec spec_;
   const data::Dataset& dataset_;
@@ -85,12 +95,15 @@ class Trainer {
   const c10::Device device_;
   const ClipPlan plan_;
   const std::shared_ptr<nn::Model> model_;
+  Collective& group_;
+  GradientMean gradients_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;
   std::optional<ClipSource> clips_;
 
   int64_t step_ = 0;
   uint64_t lineage_ = 0;
+  bool weights_are_agreed_ = false;
 };
 
 }  // namespace lrti::train

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -12,6 +13,7 @@
 #include "common/hidden_state/memory_store.h"
 #include "gtest/gtest.h"
 #include "nn/losses/charbonnier.h"
+#include "train/collective/test_ranks.h"
 #include "train/synthetic_clip.h"
 #include "train/tensor/frames.h"
 
@@ -23,13 +25,15 @@ const job::PiStrategy kPi = {.clip_frames = 4, .repeats = 5};
 
 /// A trainer with all that it stands on.
 struct Bench {
-  explicit Bench(job::Spec spec_in, hidden_state::Store* store_in = nullptr)
+  explicit Bench(job::Spec spec_in, hidden_state::Store* store_in = nullptr,
+                 Collective* group = nullptr)
       : spec(std::move(spec_in)) {
     dataset =
         data::Dataset::Open(spec.data.train.source, spec.data.train.degradation, int64_t{64} << 20)
             .value();
-    trainer =
-        Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU).value();
+    trainer = Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU,
+                            group ? *group : alone)
+                  .value();
   }
 
   StepResult Steps(int count) {
@@ -42,6 +46,7 @@ struct Bench {
   SystemClock clock;
   events::Progress progress{clock};
   hidden_state::MemoryStore store{uint64_t{64} << 20};
+  LocalCollective alone;
   std::unique_ptr<data::Dataset> dataset;
   std::unique_ptr<Trainer> trainer;
 };
@@ -133,6 +138,124 @@ TEST_P(TrainerResume, AtAnyStepGoesOnAsIfItHadNeverStopped) {
     EXPECT_TRUE(SameWeights(unbroken, after)) << "cut after step " << cut;
     EXPECT_EQ(last.recomputed_states, 0);
   }
+}
+
+struct RanksCase {
+  std::string name;
+  job::StrategyConfig strategy;
+  int64_t steps = 0;
+};
+
+void PrintTo(const RanksCase& test, std::ostream* out) { *out << test.name; }
+
+class TrainerRanks : public TrainerTest, public testing::WithParamInterface<RanksCase> {
+ protected:
+  /// A job whose updates follow the gradients, rather than the signs of ones that are but rounding.
+  static job::Spec SpecOf(const RanksCase& test) {
+    job::Spec spec = Spec(test.strategy);
+    spec.optimizer.epsilon = 1e-2;
+    return spec;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    All, TrainerRanks,
+    testing::Values(
+        RanksCase{"plain", job::PlainStrategy{.clip_frames = 5}, 4},
+        RanksCase{"random",
+                  job::PlainStrategy{.clip_frames = 5, .initial_state = job::InitialState::kRandom},
+                  4},
+        RanksCase{"tb", kTb, 7},
+        // Five clips of one video in steps of two: the third step has one for two ranks.
+        RanksCase{"pi", kPi, 7}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(TrainerRanks, TwoOfThemDoWhatOneDoes) {
+  const job::Spec spec = SpecOf(GetParam());
+  Bench one(spec);
+  const checkpoint::Snapshot begin = one.trainer->Save();
+  std::vector<StepResult> expected;
+  for (int64_t i = 0; i < GetParam().steps; ++i) expected.push_back(one.Steps(1));
+
+  std::array<std::unique_ptr<Bench>, 2> two;
+  AsRanks(2, [&](const auto group) {
+    auto& bench = two[static_cast<size_t>(group->rank())];
+    bench = std::make_unique<Bench>(spec, nullptr, group.get());
+    ASSERT_TRUE(bench->trainer->Restore(begin).ok());  // two threads share a random generator
+    for (const StepResult& step : expected) {
+      const StepResult result = bench->Steps(1);
+      EXPECT_EQ(result.step, step.step);
+      EXPECT_NEAR(result.loss, step.loss, 1e-6);
+      EXPECT_NEAR(result.psnr, step.psnr, 1e-3);
+      EXPECT_NEAR(result.gradient_norm, step.gradient_norm, 1e-3 * step.gradient_norm);
+      EXPECT_EQ(result.recomputed_states, 0);
+    }
+  });
+
+  EXPECT_TRUE(SameWeights(*two[0], *two[1]));
+  const auto found = two[0]->trainer->model().parameters();
+  const auto wanted = one.trainer->model().parameters();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_TRUE(at::allclose(found[i], wanted[i], 1e-3, 1e-5)) << "parameter " << i;
+  }
+}
+
+TEST_P(TrainerRanks, ARunGoesOnWithAnotherNumberOfThem) {
+  const job::Spec spec = SpecOf(GetParam());
+  Bench one(spec);
+  one.Steps(1);
+  const checkpoint::Snapshot by_one = one.trainer->Save();
+  one.Steps(3);
+
+  checkpoint::Snapshot by_two;
+  AsRanks(2, [&](const auto group) {
+    Bench bench(spec, nullptr, group.get());
+    ASSERT_TRUE(bench.trainer->Restore(by_one).ok());
+    EXPECT_EQ(bench.Steps(1).recomputed_states, 0);  // one rank had saved the states of all clips
+    if (group->first()) by_two = bench.trainer->Save();
+    ASSERT_TRUE(group->Meet().ok());
+  });
+  Bench again(spec);
+  ASSERT_TRUE(again.trainer->Restore(by_two).ok());
+  again.Steps(2);
+
+  // States that the second rank had, and rank 0 could not save, are of newer weights.
+  const auto found = again.trainer->model().parameters();
+  const auto wanted = one.trainer->model().parameters();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_TRUE(at::allclose(found[i], wanted[i], 1e-2, 1e-4)) << "parameter " << i;
+  }
+}
+
+TEST_F(TrainerTest, RanksOfWhichOneIsLostSaySo) {
+  const job::Spec spec = Spec(kTb);
+  AsRanks(2, [&](std::unique_ptr<Collective> group) {
+    Bench bench(spec, nullptr, group.get());
+    bench.Steps(1);
+    if (!group->first()) return;
+    const absl::Status status = bench.trainer->Step().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    group->Abandon();
+  });
+}
+
+TEST_F(TrainerTest, RanksOfAnotherJobAreRefused) {
+  AsRanks(2, [&](std::unique_ptr<Collective> group) {
+    job::Spec spec = Spec(kTb);
+    spec.train.seed = 1 + static_cast<uint64_t>(group->rank());
+    const auto dataset =
+        data::Dataset::Open(spec.data.train.source, spec.data.train.degradation, int64_t{64} << 20)
+            .value();
+    hidden_state::MemoryStore store(uint64_t{1} << 20);
+    const SystemClock clock;
+    events::Progress progress(clock);
+    const absl::Status status =
+        Trainer::Make(spec, *dataset, store, progress, c10::kCPU, *group).status();
+    // The first has lost the other, which ends; that one says why.
+    EXPECT_EQ(status.code(),
+              group->first() ? absl::StatusCode::kUnavailable : absl::StatusCode::kInvalidArgument);
+    if (group->first()) group->Abandon();
+  });
 }
 
 TEST_F(TrainerTest, WithoutSavedStatesAResumedRunRecomputesThem) {

@@ -35,8 +35,9 @@ absl::Status Eval(const Arguments& arguments) {
   LRTI_ASSIGN_OR_RETURN(const auto evaluator, train::Evaluator::Open(job.spec.data));
   if (evaluator->empty()) return InvalidArgument("spec.data.eval: names no set to measure");
   events::Progress progress(clock);
+  train::LocalCollective alone;
   LRTI_ASSIGN_OR_RETURN(const auto scores,
-                        evaluator->Run(*model, device, job.spec.train.precision, progress));
+                        evaluator->Run(*model, device, job.spec.train.precision, progress, alone));
   std::puts(arguments.json ? train::ResultsJson(scores, 0).dump(2).c_str()
                            : ResultsTable(job, scores, nullptr).c_str());
   return absl::OkStatus();

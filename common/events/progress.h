@@ -19,15 +19,16 @@ enum class Phase : uint8_t {
   kLongPass,
   kForwardBackward,
   kOptimizer,
+  kWaiting,  // for other ranks
   kEvaluating,
   kCheckpointing,
   kFinishing,
 };
 
 constexpr std::string_view PhaseName(Phase phase) {
-  constexpr std::array<std::string_view, 8> kNames = {"starting",         "loading",   "long_pass",
-                                                      "forward_backward", "optimizer", "evaluating",
-                                                      "checkpointing",    "finishing"};
+  constexpr std::array<std::string_view, 9> kNames = {
+      "starting", "loading",    "long_pass",     "forward_backward", "optimizer",
+      "waiting",  "evaluating", "checkpointing", "finishing"};
   return kNames[static_cast<size_t>(phase)];
 }
 

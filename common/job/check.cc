@@ -39,6 +39,7 @@ class Checker {
     Optimizer();
     Training();
     Cache();
+    Resources();
     if (Sound({"spec.model"})) std::visit([this](const auto& model) { Model(model); }, spec_.model);
     if (Sound({"spec.strategy", "spec.model"})) {
       std::visit([this](const auto& strategy) { Strategy(strategy); }, spec_.strategy);
@@ -129,15 +130,29 @@ class Checker {
   void Cache() {
     const CacheConfig& cache = spec_.cache;
     const bool service = cache.mode == CacheMode::kService;
-    if (Sound({"spec.cache.mode", "spec.cache.endpoints"}) && service == cache.endpoints.empty()) {
-      Add(service ? "spec.cache.mode" : "spec.cache.endpoints",
-          service
-              ? "mode service needs endpoints: where cache nodes listen, as lrti-cache prints it"
-              : "are of mode service alone; set spec.cache.mode to service");
+    if (Sound({"spec.cache.mode", "spec.cache.endpoints"}) && !service &&
+        !cache.endpoints.empty()) {
+      Add("spec.cache.endpoints", "are of mode service alone; set spec.cache.mode to service");
     }
     if (!cache.share.empty()) FileName("spec.cache.share", cache.share);
     if (Sound({"spec.cache.mode", "spec.cache.share"}) && !service && !cache.share.empty()) {
       Add("spec.cache.share", "is of mode service alone: nobody else sees a process's own memory");
+    }
+  }
+
+  void Resources() {
+    const ResourcesConfig& resources = spec_.resources;
+    if (!Sound({"spec.resources.gpus"})) return;
+    if (Sound({"spec.resources.gpus_min"}) && resources.gpus_min > resources.gpus) {
+      Add("spec.resources.gpus_min",
+          fmt::format("{} is above gpus ({}); lower it, or 0 for the same", resources.gpus_min,
+                      resources.gpus));
+    }
+    if (Sound({"spec.train.global_batch"}) && spec_.train.global_batch % resources.gpus != 0) {
+      Add("spec.resources.gpus",
+          fmt::format("{} does not divide spec.train.global_batch ({}), which all ranks share "
+                      "equally",
+                      resources.gpus, spec_.train.global_batch));
     }
   }
 

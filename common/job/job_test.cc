@@ -170,6 +170,13 @@ TEST(Parse, RefusesFieldsThatCannotHoldTogether) {
       Case{{"spec.model={type: basicvsr, frame_numbers: 100}", "spec.strategy={type: plain}"},
            "spec.model.frame_numbers: needs a strategy with spec.strategy.sequence_frames, such as "
            "tb; 0 turns it off"},
+      Case{{"spec.resources.gpus=3"},
+           "spec.resources.gpus: 3 does not divide spec.train.global_batch (8), which all ranks "
+           "share equally"},
+      Case{{"spec.resources.gpus=4", "spec.resources.gpus_min=8"},
+           "spec.resources.gpus_min: 8 is above gpus (4); lower it, or 0 for the same"},
+      Case{{"spec.cache.endpoints=['unix:/x']"},
+           "spec.cache.endpoints: are of mode service alone; set spec.cache.mode to service"},
       Case{{"spec.data.eval=[{path: x, first_frame: 3, last_frame: 2}]"},
            "spec.data.eval.0.last_frame: 2 lies before first_frame (3); -1 means to the end"},
   };
@@ -190,6 +197,8 @@ TEST(Parse, AllowsWhatJustHoldsTogether) {
       {"spec.train.micro_batch=8"},
       {"spec.train.micro_batch=3"},
       {"spec.optimizer.lr=1e-8", "spec.optimizer.schedule.type=constant"},
+      {"spec.resources={gpus: 8, gpus_min: 3}"},
+      {"spec.cache.mode=service"},
       {"spec.data.train.crop=8"},
       {"spec.model={type: lrti_vsr, depths: [6], heads: [6]}"},
       {"spec.model={type: psrt, window: 16}", "spec.data.train.crop=16"},

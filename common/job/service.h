@@ -52,8 +52,9 @@ struct CacheConfig {
                       config::AtLeast(1), config::Unit("MiB")},
         config::Field{"endpoints", &CacheConfig::endpoints,
                       "Nodes of mode service: tcp://host:port, unix:/path, or both for a node on "
-                      "this host, tcp://host:port+unix:/path. The job's token is read from the "
-                      "environment variable LRTI_CACHE_TOKEN."},
+                      "this host, tcp://host:port+unix:/path. Empty: those of the environment "
+                      "variable LRTI_CACHE_ENDPOINTS, separated by commas, as a coordinator sets "
+                      "it. The job's token is read from LRTI_CACHE_TOKEN."},
         config::Field{"share", &CacheConfig::share,
                       "Name under which trainers of the same job share their states in mode "
                       "service; empty: a run's states are its own and end with it."},
@@ -84,14 +85,22 @@ static_assert(config::Covered<RestartBudget>);
 /// What the coordinator schedules by; `lrti-vsr train` on its own machine does not look at it.
 struct ResourcesConfig {
   int64_t gpus = 1;
+  int64_t gpus_min = 0;
   std::string queue = "default";
   int64_t priority = 50;
   RestartBudget max_restarts;
 
   static auto Fields() {
     return std::tuple{
-        config::Field{"gpus", &ResourcesConfig::gpus, "GPUs, all or none.",
+        config::Field{"gpus", &ResourcesConfig::gpus,
+                      "GPUs, one rank each, all or none. Divides spec.train.global_batch.",
                       config::Between(1, 4096), config::Unit("GPUs")},
+        config::Field{"gpus_min", &ResourcesConfig::gpus_min,
+                      "Fewest GPUs the job runs with: while `gpus` of them are not free, the "
+                      "coordinator starts it with fewer, and restarts it when the count can "
+                      "change. A count that does not divide spec.train.global_batch is not used. "
+                      "0: the same as `gpus`.",
+                      config::Between(0, 4096), config::Unit("GPUs")},
         config::Field{"queue", &ResourcesConfig::queue,
                       "Queue whose quota the job counts against."},
         config::Field{"priority", &ResourcesConfig::priority, "Higher runs first.",

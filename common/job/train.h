@@ -156,7 +156,8 @@ struct TrainConfig {
                       config::Between(1, 10000)},
         config::Field{"checkpoint_states", &TrainConfig::checkpoint_states,
                       "Save the boundary states still needed, so that a resumed run equals an "
-                      "unbroken one to the bit; off: they are recomputed with newer weights."},
+                      "unbroken one to the bit; off: they are recomputed with newer weights. With "
+                      "several ranks and cache mode memory those of rank 0 alone are saved."},
         config::Field{"eval_every", &TrainConfig::eval_every,
                       "Steps between evaluations; 0: only at the end.", config::AtLeast(0),
                       config::Unit("steps")},
@@ -166,8 +167,9 @@ struct TrainConfig {
                       "Stop training after this long, as if iterations were reached; 0s: never.",
                       config::AtLeast(absl::ZeroDuration())},
         config::Field{"threads", &TrainConfig::threads,
-                      "CPU threads of the tensor library; 0: one a core.", config::Between(0, 1024),
-                      config::Unit("threads")},
+                      "CPU threads of the tensor library; 0: as many as OMP_NUM_THREADS says, else "
+                      "one a core, which ranks on one machine divide among them.",
+                      config::Between(0, 1024), config::Unit("threads")},
         config::Field{"init_from", &TrainConfig::init_from,
                       "Weights to start from: a checkpoint folder, or a .safetensors or .pth file "
                       "of ours, BasicSR or mmagic."},

@@ -56,8 +56,8 @@ absl::Status Session::Prepare() {
                         data::Dataset::Open(spec_.data.train.source, spec_.data.train.degradation,
                                             spec_.data.frame_cache_mib << 20));
   LRTI_RETURN_IF_ERROR(DecodeEveryFrame());
-  LRTI_ASSIGN_OR_RETURN(trainer_,
-                        train::Trainer::Make(spec_, *dataset_, store_, progress_, c10::kCPU));
+  LRTI_ASSIGN_OR_RETURN(
+      trainer_, train::Trainer::Make(spec_, *dataset_, store_, progress_, c10::kCPU, alone_));
   RunTinyConvolution();
   LRTI_ASSIGN_OR_RETURN(baseline_bytes_, ResidentBytes());
   return ForgetPeak();

@@ -51,6 +51,7 @@ class Session {
   events::Progress progress_;
   hidden_state::MemoryStore store_;
   std::unique_ptr<data::Dataset> dataset_;
+  train::LocalCollective alone_;
   std::unique_ptr<train::Trainer> trainer_;
   at::Tensor frames_;  // [1, clip_frames, 3, H, W], what Infer runs over; made when first asked for
   int64_t baseline_bytes_ = 0;

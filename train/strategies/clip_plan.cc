@@ -110,18 +110,30 @@ std::vector<PlannedClip> ClipPlan::ClipsOf(int64_t sequence) const {
   return clips;
 }
 
-std::vector<PlannedClip> ClipPlan::Step(int64_t step) const {
+std::vector<int64_t> ClipPlan::SequencesOf(int64_t refresh, const Share& share) const {
+  const int64_t count = SequencesPerRefresh();
+  const auto [begin, end] = share.Of(count);
+  std::vector<int64_t> numbers;
+  for (int64_t i = begin; i < end; ++i) numbers.push_back(refresh * count + i);
+  return numbers;
+}
+
+std::vector<PlannedClip> ClipPlan::Step(int64_t step, const Share& share) const {
   const int64_t refresh = RefreshOf(step);
   const int64_t number = step % StepsPerRefresh();
   std::vector<PlannedClip> clips;
   if (procedure_.scope == Scope::kSequence) {
-    for (int64_t b = 0; b < batch_; ++b) clips.push_back(ClipOf(refresh * batch_ + b, number));
+    for (const int64_t sequence : SequencesOf(refresh, share)) {
+      clips.push_back(ClipOf(sequence, number));
+    }
     return clips;
   }
   // An epoch is R rounds over all videos, each round in an order of its own, cut into batches.
   const auto count = static_cast<int64_t>(videos_.size());
-  const int64_t end = std::min((number + 1) * batch_, procedure_.clips_per_refresh * count);
-  for (int64_t i = number * batch_; i < end; ++i) {
+  const int64_t first = number * batch_;
+  const int64_t left = procedure_.clips_per_refresh * count - first;
+  const auto [begin, end] = share.Of(std::min(batch_, left));
+  for (int64_t i = first + begin; i < first + end; ++i) {
     const int64_t round = i / count;
     Random random{seed_, kClipOrder, static_cast<uint64_t>(refresh), static_cast<uint64_t>(round)};
     const int64_t video = random.Permutation(count)[Index(i % count)];

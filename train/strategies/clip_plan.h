@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,17 @@ struct PlannedClip {
   int64_t right = 0;     // context frames behind
 
   bool operator==(const PlannedClip&) const = default;
+};
+
+/// The part of a row of things that falls to one of several ranks; by default all of it.
+struct Share {
+  int64_t rank = 0;
+  int64_t ranks = 1;
+
+  /// Of `count` things those from `first` on and before `second`. Parts differ by one at most.
+  std::pair<int64_t, int64_t> Of(int64_t count) const {
+    return {count * rank / ranks, count * (rank + 1) / ranks};
+  }
 };
 
 /// Which frames every step of a run trains on: a function of (config, seed, step) without memory,
@@ -41,14 +53,20 @@ class ClipPlan {
 
   int64_t SequencesPerRefresh() const;
 
+  /// The numbers of a refresh's sequences, or of a rank's part of them. Of scope kSequence a rank's
+  /// clips come from its own sequences; of scope kEpoch from any.
+  std::vector<int64_t> SequencesOf(int64_t refresh, const Share& share = {}) const;
+
   /// What sequence number `sequence` cuts out of which video, and how it is turned.
   data::Cut SequenceCut(int64_t sequence) const;
 
   /// All clips that are planned from a sequence, in the order in which they are used.
   std::vector<PlannedClip> ClipsOf(int64_t sequence) const;
 
-  /// The clips of one step; `batch` of them, fewer only at the end of an epoch of scope kEpoch.
-  std::vector<PlannedClip> Step(int64_t step) const;
+  /// The clips of one step; `batch` of them, fewer only at the end of an epoch of scope kEpoch. Or
+  /// a rank's part of them, in the same order: parts of all ranks make up the step, and one may be
+  /// empty where the step has fewer clips than there are ranks.
+  std::vector<PlannedClip> Step(int64_t step, const Share& share = {}) const;
 
   const Procedure& procedure() const { return procedure_; }
   const std::vector<data::ClipInfo>& videos() const { return videos_; }

@@ -103,6 +103,32 @@ TEST_P(StrategyContract, ARefreshUsesEachPlannedClipOnce) {
   EXPECT_EQ(used, planned);
 }
 
+TEST_P(StrategyContract, PartsOfRanksMakeUpTheStepAndTheRefresh) {
+  const ClipPlan plan = PlanOf(GetParam().strategy, /*batch=*/4);
+  for (const int64_t ranks : {1, 2, 3, 4, 7}) {
+    for (int64_t step = 0; step < 30; ++step) {
+      std::vector<PlannedClip> all;
+      size_t most = 0, fewest = 100;
+      for (int64_t rank = 0; rank < ranks; ++rank) {
+        const auto part = plan.Step(step, {rank, ranks});
+        all.insert(all.end(), part.begin(), part.end());
+        most = std::max(most, part.size());
+        fewest = std::min(fewest, part.size());
+        if (plan.procedure().scope == Scope::kEpoch) continue;
+        const auto own = plan.SequencesOf(plan.RefreshOf(step), {rank, ranks});
+        for (const PlannedClip& clip : part) EXPECT_THAT(own, testing::Contains(clip.sequence));
+      }
+      EXPECT_EQ(all, plan.Step(step));
+      EXPECT_LE(most - fewest, 1u);
+    }
+    std::vector<int64_t> sequences;
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      for (const int64_t number : plan.SequencesOf(5, {rank, ranks})) sequences.push_back(number);
+    }
+    EXPECT_EQ(sequences, plan.SequencesOf(5));
+  }
+}
+
 TEST_P(StrategyContract, IsAFunctionOfSeedAndStep) {
   const ClipPlan one = PlanOf(GetParam().strategy), same = PlanOf(GetParam().strategy);
   const ClipPlan other = PlanOf(GetParam().strategy, 2, /*seed=*/8);

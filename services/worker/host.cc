@@ -1,0 +1,90 @@
+#include "services/worker/host.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "services/worker/device/cpu_slots.h"
+#include "services/worker/device/nvml.h"
+
+namespace lrti::worker {
+namespace {
+
+absl::StatusOr<std::string> HostName() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') {
+    return InvalidArgument("name: this host has no name; set one (--name)");
+  }
+  return std::string(name.data());
+}
+
+absl::StatusOr<std::string> DefaultSpool(const Variables& variable) {
+  if (const std::string state = variable("XDG_STATE_HOME"); !state.empty()) {
+    return JoinPath(state, "lrti/worker");
+  }
+  if (const std::string home = variable("HOME"); !home.empty()) {
+    return JoinPath(home, ".local/state/lrti/worker");
+  }
+  return InvalidArgument("spool: auto needs $XDG_STATE_HOME or $HOME; name a folder (--spool)");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> OwnPath() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return FileError(error.value(), "/proc/self/exe", "cannot read");
+  return path.string();
+}
+
+absl::Status DecideAutos(const Variables& variable, WorkerConfig& config) {
+  if (config.name == "auto") {
+    LRTI_ASSIGN_OR_RETURN(config.name, HostName());
+  }
+  if (config.spool == "auto") {
+    LRTI_ASSIGN_OR_RETURN(config.spool, DefaultSpool(variable));
+  }
+  if (config.trainer == "auto") {
+    LRTI_ASSIGN_OR_RETURN(const std::string own, OwnPath());
+    config.trainer = JoinPath(FolderOf(own), "lrti-vsr");
+  }
+  // The supervisors of ranks run in other folders than this process.
+  config.spool = std::filesystem::absolute(config.spool).string();
+  config.trainer = std::filesystem::absolute(config.trainer).string();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Inventory>> FindDevices(const WorkerConfig& config) {
+  const DevicesConfig& devices = config.devices;
+  if (!devices.cpu_only) {
+    auto nvml = Nvml::Load(devices.nvml_library);
+    if (nvml.ok()) return std::unique_ptr<Inventory>(*std::move(nvml));
+    if (!absl::IsNotFound(nvml.status())) {
+      return Error(nvml.status().code(),
+                   "{}; mend the driver, or use the processor alone (devices.cpu_only: true)",
+                   Message(nvml.status()));
+    }
+  }
+  return std::unique_ptr<Inventory>(std::make_unique<CpuSlots>(config.name, devices.cpu_slots));
+}
+
+absl::StatusOr<OpenFile> LockSpool(const Spool& spool) {
+  const std::string path = spool.LockPath();
+  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.valid()) return FileError(errno, path, "cannot open");
+  if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "{}: another agent works with this spool; stop it, or name another folder "
+                 "(--spool) and another name (--name)",
+                 spool.root());
+  }
+  return file;
+}
+
+}  // namespace lrti::worker

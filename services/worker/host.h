@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/base/open_file.h"
+#include "services/worker/config.h"
+#include "services/worker/device/inventory.h"
+
+namespace lrti::worker {
+
+/// A variable of the environment, empty where it is not set.
+using Variables = std::function<std::string(const std::string& name)>;
+
+/// Puts what this machine says in place of every `auto`. Errors: InvalidArgument when the machine
+/// does not say it, with what to set.
+absl::Status DecideAutos(const Variables& variable, WorkerConfig& config);
+
+/// The GPUs, or slots of the processor where there are none. Errors: those of a driver that is
+/// there but does not work.
+absl::StatusOr<std::unique_ptr<Inventory>> FindDevices(const WorkerConfig& config);
+
+/// Takes the spool for this process alone, as long as the file is open. Errors: FailedPrecondition
+/// when another agent has it.
+absl::StatusOr<OpenFile> LockSpool(const Spool& spool);
+
+/// The path of this program.
+absl::StatusOr<std::string> OwnPath();
+
+}  // namespace lrti::worker
