@@ -1,5 +1,5 @@
 # The front door. Every target installs what it needs, builds, and runs.
-.PHONY: help setup build quickstart test check bench bench-full format clean
+.PHONY: help setup build quickstart test check soak bench bench-full format clean
 
 BIN := build/release/bin
 
@@ -23,6 +23,9 @@ test: build  ## every test
 check:  ## all that a change must pass besides the tests: format, docs, sanitizers, the CUDA build
 	@tools/setup check
 	@tools/check
+
+soak: build  ## kill a coordinator at a thousand random points, and look for what was lost or done twice
+	@LRTI_KILL_POINTS=1000 build/release/services/coordinator/engine/lrti_services_coordinator_engine_test --gtest_filter='Kill*'
 
 bench: build  ## time and memory side by side: truncated training, every network against eager; rows go to build/bench.json
 	@python3 tests/bench/bench.py

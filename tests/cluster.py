@@ -72,14 +72,21 @@ class Cluster:
         # A coordinator that starts again must be where its agents look for it.
         self.address = self.coordinator.where["grpc"]
         self.coordinator.command[self.coordinator.command.index("--listen") + 1] = self.address
-        self.agent = Service(self.folder, "agent", [
-            programs["lrti-worker"], "--coordinator", self.address, "--http", "127.0.0.1:0", "--cpu-slots", "2",
-            "--spool", str(self.folder / "spool"), "--name", "here", "--trainer", programs["lrti-vsr"], *worker_flags])
+        self.agents = {}
+        self.agent = self.start_agent("here", *worker_flags)
+
+    def start_agent(self, name, *flags):
+        self.agents[name] = Service(self.folder, name, [
+            self.programs["lrti-worker"], "--coordinator", self.address, "--http", "127.0.0.1:0", "--cpu-slots", "2",
+            "--spool", str(self.folder / f"spool-{name}"), "--name", name, "--trainer", self.programs["lrti-vsr"], *flags])
+        return self.agents[name]
+
+    def services(self):
+        return [self.coordinator, self.cache, *self.agents.values()]
 
     def close(self):
-        for service in (self.coordinator, self.cache):
+        for service in self.services():
             service.kill()
-        self.agent.kill()
         for pid in self.processes():  # trainers outlive their agent
             os.kill(pid, signal.SIGKILL)
 
@@ -112,7 +119,7 @@ class Cluster:
 
     def processes(self, word=""):
         """Process ids of what this cluster started, services left out: their environment names our folder."""
-        services = {service.process.pid for service in (self.coordinator, self.cache, self.agent)}
+        services = {service.process.pid for service in self.services()}
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) in services:

@@ -40,7 +40,7 @@ def stop(*_):
     stopped = True
 signal.signal(signal.SIGTERM, stop)
 os.makedirs(run, exist_ok=True)
-pathlib.Path(run, "pid").write_text(str(os.getpid()))
+pathlib.Path(run, "pid" + os.environ["RANK"].strip("0")).write_text(str(os.getpid()))
 emit("started", run_dir=run, name="stub", model="basicvsr", strategy="tb", device="cpu", parameters=1, iterations=10)
 print("one line of log", flush=True)
 step = 0
@@ -101,7 +101,7 @@ class CtlTest(unittest.TestCase):
 
     @classmethod
     def up(cls):
-        return cls.run_command("up", "--cpu-slots", "1", "--trainer", cls.trainer)
+        return cls.run_command("up", "--cpu-slots", "2", "--trainer", cls.trainer)
 
     @classmethod
     def run_command(cls, *words):
@@ -162,7 +162,7 @@ class CtlTest(unittest.TestCase):
     def test_listings_answer(self):
         agents = json.loads(self.ctl("agents", "ls", "-o", "json"))
         self.assertEqual([agent["state"] for agent in agents], ["ready"])
-        self.assertEqual(len(agents[0]["gpus"]), 1)
+        self.assertEqual(len(agents[0]["gpus"]), 2)
         self.assertIn("default", self.ctl("queues"))
         self.assertIn("project", self.ctl("usage"))
         self.assertIn("devices free", self.ctl("top"))
@@ -223,6 +223,14 @@ class CtlTest(unittest.TestCase):
         events = [json.loads(line) for line in self.ctl("metrics", job).splitlines()]
         self.assertEqual([event["step"] for event in events if event["event"] == "step"], list(range(1, 11)))
         self.assertIn("SUCCEEDED", self.ctl("describe", job))
+
+    def test_the_lines_of_several_ranks_are_told_apart(self):
+        job = self.ctl("submit", "job.yaml", "--set", "spec.resources.gpus=2", "-q").strip()
+        followed = self.run_command("logs", "-f", job)
+        self.assertEqual(followed.returncode, 0, followed.stderr)
+        self.assertEqual(sorted(followed.stdout.splitlines()),
+                         [f"rank {rank} | {line} line of log" for rank in (0, 1) for line in ("last", "one")])
+        self.assertEqual(self.ctl("logs", job, "--rank", "1", "--tail", "1"), "last line of log\n")
 
     def test_jobs_go_on_when_they_are_kept(self):
         job = self.ctl("submit", "job.yaml", "--set", "metadata.name=slow").strip()
@@ -285,7 +293,7 @@ class SecurityTest(unittest.TestCase):
                    "--state", cls.folder / "state", "--tokens", cls.folder / "tokens"]
         for setting in settings:
             command += ["--set", setting]
-        cls.coordinator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        cls.coordinator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         cls.addClassCleanup(cls.end)
         cls.coordinator.stdout.readline()  # it serves
 

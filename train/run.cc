@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/base/file_writer.h"
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/config/dump.h"
 #include "common/events/heartbeat.h"
@@ -15,16 +14,13 @@
 #include "common/events/stamped_sink.h"
 #include "data/clip_list.h"
 #include "data/dataset.h"
-#include "data/image_file.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/load.h"
 #include "train/collective/connect.h"
 #include "train/load_weights.h"
-#include "train/report/jsonl.h"
-#include "train/report/picture.h"
-#include "train/report/tensorboard.h"
-#include "train/results.h"
+#include "train/newest_checkpoint.h"
 #include "train/run_folder.h"
+#include "train/run_reports.h"
 #include "train/state_store.h"
 #include "train/tensor/device.h"
 #include "train/trainer.h"
@@ -35,21 +31,6 @@ namespace {
 namespace kind = events::kind;
 using events::Event;
 using events::Phase;
-
-constexpr int64_t kPanelSide = 384;  // HR pixels of a sample that are shown, at most
-
-/// The middle of a picture, no side longer than kPanelSide.
-data::Image Middle(const data::Image& image) {
-  const int64_t height = std::min(image.height, kPanelSide);
-  const int64_t width = std::min(image.width, kPanelSide);
-  const int64_t top = (image.height - height) / 2, left = (image.width - width) / 2;
-  data::Image part{height, width, {}};
-  for (int64_t y = 0; y < height; ++y) {
-    const auto begin = image.pixels.begin() + 3 * ((top + y) * image.width + left);
-    part.pixels.insert(part.pixels.end(), begin, begin + 3 * width);
-  }
-  return part;
-}
 
 /// Threads of the tensor library; 0: as many as it takes by itself.
 int64_t Threads(const job::TrainConfig& config, const Ranks& ranks) {
@@ -96,20 +77,15 @@ class RunLoop {
   absl::Status Open();
   absl::Status LoadFirstWeights();
   absl::Status Resume();
-  absl::StatusOr<std::optional<checkpoint::Found>> NewestCheckpoint();
-  absl::StatusOr<std::optional<checkpoint::Found>> CheckpointOfFirst();
-  absl::Status BeginReports();
   absl::Status TrainToTheEnd();
   absl::StatusOr<bool> AgreeToGoOn();
   absl::StatusOr<RunOutcome> Finish();
   absl::Status WithLastCheckpoint(const absl::Status& status) const;
   absl::Status AfterStep(const StepResult& result);
-  absl::Status WriteMetrics(const StepResult& result, Event event);
   void WarnOfRecomputed(const StepResult& result);
   absl::Status SaveCheckpoint();
   absl::Status Evaluate();
-  absl::Status WriteScores();
-  absl::Status WriteSamples();
+  void EmitScores();
   void EmitStarted();
   void Warn(const std::string& message) {
     sink_.Emit({{"event", kind::kWarning}, {"message", message}});
@@ -137,8 +113,7 @@ class RunLoop {
   std::unique_ptr<data::Dataset> dataset_;
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<Trainer> trainer_;
-  std::optional<report::JsonlWriter> metrics_;
-  std::optional<report::EventFileWriter> tensorboard_;
+  std::optional<RunReports> reports_;  // of rank 0
   std::optional<int64_t> resumed_from_;
   int64_t first_step_ = 0;
   int64_t saved_step_ = -1;
@@ -170,16 +145,11 @@ absl::Status RunLoop::Open() {
   }
   if (options_.resume) LRTI_RETURN_IF_ERROR(Resume());
   first_step_ = saved_step_ = trainer_->step();
-  if (group_.first()) LRTI_RETURN_IF_ERROR(BeginReports());
+  if (group_.first()) {
+    LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
+    LRTI_ASSIGN_OR_RETURN(reports_, RunReports::Open(*folder_, trainer_->step(), clock_));
+  }
   EmitStarted();
-  return absl::OkStatus();
-}
-
-absl::Status RunLoop::BeginReports() {
-  LRTI_RETURN_IF_ERROR(WriteFileAtomic(folder_->config(), config::Dump(job_)));
-  LRTI_ASSIGN_OR_RETURN(metrics_, report::JsonlWriter::Open(folder_->metrics(), trainer_->step()));
-  LRTI_ASSIGN_OR_RETURN(tensorboard_,
-                        report::EventFileWriter::Create(folder_->path(), trainer_->step(), clock_));
   return absl::OkStatus();
 }
 
@@ -194,50 +164,16 @@ absl::Status RunLoop::LoadFirstWeights() {
 }
 
 absl::Status RunLoop::Resume() {
-  LRTI_ASSIGN_OR_RETURN(const auto found,
-                        group_.first() ? NewestCheckpoint() : CheckpointOfFirst());
+  const auto on_bad = [this](const std::string& path, const absl::Status& error) {
+    Warn(fmt::format("{}: {}; an older checkpoint is taken", path, Message(error)));
+  };
+  LRTI_ASSIGN_OR_RETURN(const auto found, NewestCheckpoint(folder_->checkpoints(), on_bad, group_));
   if (!found) return LoadFirstWeights();  // stopped before its first checkpoint: begins anew
   if (const absl::Status status = trainer_->Restore(found->snapshot); !status.ok()) {
     return Prefixed(status, found->path);
   }
   resumed_from_ = found->snapshot.step;
   return absl::OkStatus();
-}
-
-/// Rank 0's choice, which it tells the others: its step and 1, or 0 for none.
-absl::StatusOr<std::optional<checkpoint::Found>> RunLoop::NewestCheckpoint() {
-  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
-  std::optional<checkpoint::Found> newest;
-  if (!all.empty()) {
-    auto found = checkpoint::FindNewest(
-        folder_->checkpoints(), [this](const std::string& path, const absl::Status& error) {
-          Warn(fmt::format("{}: {}; an older checkpoint is taken", path, Message(error)));
-        });
-    if (absl::IsNotFound(found.status())) {
-      return Error(absl::StatusCode::kFailedPrecondition, "{}; move the folder away to begin anew",
-                   Message(found.status()));
-    }
-    LRTI_ASSIGN_OR_RETURN(newest, std::move(found));
-  }
-  const int64_t step = newest ? newest->snapshot.step + 1 : 0;
-  LRTI_RETURN_IF_ERROR(group_.OfFirst(static_cast<uint64_t>(step)).status());
-  return newest;
-}
-
-absl::StatusOr<std::optional<checkpoint::Found>> RunLoop::CheckpointOfFirst() {
-  LRTI_ASSIGN_OR_RETURN(const uint64_t told, group_.OfFirst(0));
-  if (told == 0) return std::nullopt;
-  const auto step = static_cast<int64_t>(told) - 1;
-  LRTI_ASSIGN_OR_RETURN(const auto all, checkpoint::ListCheckpoints(folder_->checkpoints()));
-  for (const checkpoint::Entry& entry : all) {
-    if (entry.step != step) continue;
-    LRTI_ASSIGN_OR_RETURN(auto snapshot, checkpoint::ReadCheckpoint(entry.path));
-    return checkpoint::Found{entry.path, std::move(snapshot)};
-  }
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "{}: rank 0 goes on from step {}, which rank {} does not see there; give all ranks "
-               "the same run directory",
-               folder_->checkpoints(), step, group_.rank());
 }
 
 void RunLoop::EmitStarted() {
@@ -297,17 +233,17 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
   progress_.SetMemoryBytes(static_cast<uint64_t>(memory));
   const double rate = StepsPerSecond();
   const auto left = static_cast<double>(spec_.train.iterations - result.step);
-  Event event = {{"event", kind::kStep},       {"step", result.step},
-                 {"loss", result.loss},        {"psnr", result.psnr},
-                 {"lr", result.learning_rate}, {"grad_norm", result.gradient_norm},
-                 {"steps_per_second", rate},   {"eta_s", rate > 0 ? left / rate : 0},
-                 {"memory_bytes", memory},     {"recomputed_states", result.recomputed_states}};
+  const Event event = {
+      {"event", kind::kStep},       {"step", result.step},
+      {"loss", result.loss},        {"psnr", result.psnr},
+      {"lr", result.learning_rate}, {"grad_norm", result.gradient_norm},
+      {"steps_per_second", rate},   {"eta_s", rate > 0 ? left / rate : 0},
+      {"memory_bytes", memory},     {"recomputed_states", result.recomputed_states}};
   sink_.Emit(event);
   WarnOfRecomputed(result);
-  if (result.step % spec_.train.log_every == 0 || result.step == spec_.train.iterations) {
-    event.erase("event");
-    LRTI_RETURN_IF_ERROR(WriteMetrics(result, std::move(event)));
-  }
+  const bool is_logged =
+      result.step % spec_.train.log_every == 0 || result.step == spec_.train.iterations;
+  if (is_logged && reports_) LRTI_RETURN_IF_ERROR(reports_->Step(event));
   const auto due = [&](int64_t every) { return every > 0 && result.step % every == 0; };
   if (due(spec_.train.checkpoint_every)) LRTI_RETURN_IF_ERROR(SaveCheckpoint());
   if (due(spec_.train.eval_every)) LRTI_RETURN_IF_ERROR(Evaluate());
@@ -323,16 +259,6 @@ void RunLoop::WarnOfRecomputed(const StepResult& result) {
         result.step, trouble.empty() ? "" : " (", trouble.empty() ? "" : trouble + ")"));
   }
   recomputed_seen_ = result.recomputed_states;
-}
-
-absl::Status RunLoop::WriteMetrics(const StepResult& result, Event event) {
-  if (!group_.first()) return absl::OkStatus();
-  LRTI_RETURN_IF_ERROR(metrics_->Write(event));
-  for (const char* name : {"loss", "psnr", "lr", "grad_norm", "steps_per_second"}) {
-    LRTI_RETURN_IF_ERROR(
-        tensorboard_->Scalar(std::string("train/") + name, event[name].get<double>(), result.step));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status RunLoop::SaveCheckpoint() {
@@ -365,10 +291,13 @@ absl::Status RunLoop::Evaluate() {
   LRTI_RETURN_IF_ERROR(scores.status());
   outcome_.scores = *std::move(scores);
   evaluated_step_ = trainer_->step();
-  return group_.first() ? WriteScores() : absl::OkStatus();
+  if (!reports_) return absl::OkStatus();
+  EmitScores();
+  LRTI_ASSIGN_OR_RETURN(outcome_.picture, reports_->Scores(outcome_.scores, evaluated_step_));
+  return absl::OkStatus();
 }
 
-absl::Status RunLoop::WriteScores() {
+void RunLoop::EmitScores() {
   for (const SetScores& set : outcome_.scores) {
     sink_.Emit({{"event", kind::kEval},
                 {"step", evaluated_step_},
@@ -377,30 +306,7 @@ absl::Status RunLoop::WriteScores() {
                 {"ssim", set.network.ssim},
                 {"bicubic_psnr", set.bicubic.psnr},
                 {"bicubic_ssim", set.bicubic.ssim}});
-    LRTI_RETURN_IF_ERROR(
-        tensorboard_->Scalar("eval/" + set.name + "/psnr", set.network.psnr, evaluated_step_));
-    LRTI_RETURN_IF_ERROR(
-        tensorboard_->Scalar("eval/" + set.name + "/ssim", set.network.ssim, evaluated_step_));
   }
-  LRTI_RETURN_IF_ERROR(WriteFileAtomic(
-      folder_->results(), ResultsJson(outcome_.scores, evaluated_step_).dump(2) + "\n"));
-  return WriteSamples();
-}
-
-absl::Status RunLoop::WriteSamples() {
-  for (const SetScores& set : outcome_.scores) {
-    const data::Image picture =
-        report::SideBySide({{"bicubic", Middle(set.sample.bicubic)},
-                            {fmt::format("step {}", evaluated_step_), Middle(set.sample.network)},
-                            {"ground truth", Middle(set.sample.target)}});
-    const std::string path =
-        fmt::format("{}/{}-step{:08}-{}-{:08}.png", folder_->samples(), set.name, evaluated_step_,
-                    set.sample.clip, set.sample.frame);
-    LRTI_RETURN_IF_ERROR(data::WritePng(path, picture));
-    if (outcome_.picture.empty() || set.name == outcome_.scores.front().name)
-      outcome_.picture = path;
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<RunOutcome> RunLoop::Finish() {

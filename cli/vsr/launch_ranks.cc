@@ -85,7 +85,8 @@ class Launch {
   }
   ~Launch() {
     if (!ranks_.empty()) ::kill(-group_, SIGKILL);
-    while (!ranks_.empty()) Reap(0);
+    while (!ranks_.empty() && Reap(0)) {
+    }
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
   }
   Launch(const Launch&) = delete;

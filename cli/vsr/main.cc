@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
       "Begin with:\n"
       "  lrti-vsr validate configs/quickstart.yaml   is this job well-formed?\n"
       "  lrti-vsr train configs/quickstart.yaml      train it\n"
-      "Exit codes: 0 done, 1 the run failed, 2 bad flags, config or paths, 130 interrupted.");
+      "Exit codes: 0 done, 1 the run failed, 2 bad flags, config or paths, 130 interrupted; train\n"
+      "also 75 try again, 93 do not restart.");
   int exit_code = 0;
   lrti::vsr::AddTrain(app, exit_code);
   lrti::vsr::AddEval(app, exit_code);

@@ -9,7 +9,6 @@
 #include "CLI/CLI.hpp"
 #include "common/base/files.h"
 #include "common/base/status.h"
-#include "common/config/dump.h"
 #include "services/cache/host.h"
 #include "services/cache/program.h"
 #include "services/shell/config_flags.h"
@@ -103,9 +102,7 @@ int Main(int argc, char** argv) {
   };
   const auto config = shell::LoadConfig(flags, parse);
   if (!config.ok()) return Report(config.status());
-  if (flags.print()) std::fputs(config::Dump(*config).c_str(), stdout);
-  if (flags.check_only()) std::puts("ok");
-  return flags.print() || flags.check_only() ? 0 : Serve(*config);
+  return flags.Answer(*config, "lrti-cache config") ? 0 : Serve(*config);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "CLI/CLI.hpp"
 #include "common/base/files.h"
 #include "common/base/status.h"
-#include "common/config/dump.h"
 #include "services/coordinator/config.h"
 #include "services/coordinator/program.h"
 #include "services/shell/config_flags.h"
@@ -83,10 +82,9 @@ int Main(int argc, char** argv) {
   }
   auto config = shell::LoadConfig(flags, ParseProgramConfig);
   if (!config.ok()) return Report(config.status());
+  if (flags.Answer(*config, "lrti-coordinator config")) return 0;
   if (const absl::Status chosen = ChooseFolders(*config); !chosen.ok()) return Report(chosen);
-  if (flags.print()) std::fputs(config::Dump(*config).c_str(), stdout);
-  if (flags.check_only()) std::puts("ok");
-  return flags.print() || flags.check_only() ? 0 : Serve(*config);
+  return Serve(*config);
 }
 
 }  // namespace

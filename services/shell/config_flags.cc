@@ -23,6 +23,7 @@ ConfigFlags::ConfigFlags(CLI::App& app) : app_(app) {
       ->allow_extra_args(false);
   app.add_flag("--check", check_only_, "Only check the config");
   app.add_flag("--print-config", print_, "Only print the whole config");
+  app.add_flag("--print-reference", print_reference_, "Only print what can be set, in Markdown");
 }
 
 void ConfigFlags::AddText(const std::string& flag, const std::string& field,

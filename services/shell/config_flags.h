@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdio>
 #include <deque>
 #include <string>
 #include <utility>
@@ -7,6 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/status.h"
+#include "common/config/describe.h"
+#include "common/config/dump.h"
 
 namespace CLI {
 class App;
@@ -17,7 +20,8 @@ namespace lrti::shell {
 /// How a service is told its config: a file, then flags that stand for one field each, then --set.
 class ConfigFlags {
  public:
-  /// Adds --config, --set, --check and --print-config. `app` keeps a reference to this object.
+  /// Adds --config, --set, --check, --print-config and --print-reference. `app` keeps a reference
+  /// to this object.
   explicit ConfigFlags(CLI::App& app);
   ConfigFlags(const ConfigFlags&) = delete;
   ConfigFlags& operator=(const ConfigFlags&) = delete;
@@ -38,8 +42,14 @@ class ConfigFlags {
   };
   absl::StatusOr<Source> Read() const;
 
-  bool check_only() const { return check_only_; }
-  bool print() const { return print_; }
+  /// Does what --check, --print-config or --print-reference ask for; false: nothing, serve.
+  template <typename Config>
+  bool Answer(const Config& config, const std::string& program) const {
+    if (print_) std::fputs(config::Dump(config).c_str(), stdout);
+    if (print_reference_) std::fputs(config::Reference<Config>(program).c_str(), stdout);
+    if (check_only_) std::puts("ok");
+    return print_ || print_reference_ || check_only_;
+  }
 
  private:
   CLI::App& app_;
@@ -50,6 +60,7 @@ class ConfigFlags {
       lists_;  // field, texts; stay in place
   bool check_only_ = false;
   bool print_ = false;
+  bool print_reference_ = false;
 };
 
 /// Reads a config with `parse(yaml, overrides)`; its findings come with the file's name in front.

@@ -2,8 +2,9 @@
 
 namespace lrti::shell {
 
-EndSignals::EndSignals() {
+EndSignals::EndSignals(std::initializer_list<int> more) {
   sigemptyset(&set_);
+  for (const int signal : more) sigaddset(&set_, signal);
   sigaddset(&set_, SIGTERM);
   sigaddset(&set_, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set_, nullptr);

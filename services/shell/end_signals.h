@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <initializer_list>
 
 namespace lrti::shell {
 
@@ -9,7 +10,8 @@ class EndSignals {
  public:
   /// Blocks them in this thread and in those that it starts; SIGPIPE is ignored, since a peer that
   /// left is an error of its socket. Make it before any other thread.
-  EndSignals();
+  /// `more` are waited for alike.
+  explicit EndSignals(std::initializer_list<int> more = {});
 
   /// Waits for one and returns its number.
   int Wait() const;

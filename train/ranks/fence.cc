@@ -13,6 +13,7 @@
 #include "common/base/files.h"
 #include "common/base/open_file.h"
 #include "common/base/status.h"
+#include "train/ranks/file_lock.h"
 
 namespace lrti::train {
 namespace {
@@ -21,8 +22,8 @@ namespace {
 absl::StatusOr<OpenFile> OpenLocked(const std::string& path, int flags, int how) {
   OpenFile file(::open(path.c_str(), flags | O_CLOEXEC, 0644));
   if (!file.valid()) return FileError(errno, path, "opening");
-  while (::flock(file.fd(), how) != 0) {
-    if (errno != EINTR) return FileError(errno, path, "locking");
+  if (const int error = LockFile(file.fd(), how); error != 0) {
+    return FileError(error, path, "locking");
   }
   return file;
 }

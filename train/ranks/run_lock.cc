@@ -8,6 +8,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "train/ranks/file_lock.h"
 
 namespace lrti::train {
 namespace {
@@ -21,9 +22,9 @@ absl::StatusOr<RunLock> RunLock::Take(const std::string& folder, absl::Duration 
   const std::string path = JoinPath(folder, ".lock");
   OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!file.valid()) return FileError(errno, path, "opening");
-  for (absl::Duration waited; ::flock(file.fd(), LOCK_EX | LOCK_NB) != 0;) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return FileError(errno, path, "locking");
+  absl::Duration waited;
+  while (const int error = LockFile(file.fd(), LOCK_EX | LOCK_NB)) {
+    if (error != EWOULDBLOCK) return FileError(error, path, "locking");
     if (waited >= patience) {
       return Error(absl::StatusCode::kUnavailable,
                    "{}: another trainer writes to this run directory; end it first, or choose "

@@ -20,9 +20,9 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
 
 void AddVerbs(CLI::App& app, Session& session) {
   for (const auto add :
-       {AddUp,    AddSubmit,  AddList,   AddDescribe, AddLogs,   AddMetrics,   AddTop,
-        AddWait,  AddControl, AddEvents, AddTable,    AddUsage,  AddAgents,    AddCheckpoints,
-        AddCache, AddConfig,  AddLogin,  AddCerts,    AddDoctor, AddCompletion}) {
+       {AddUp,    AddSubmit,  AddList,   AddDescribe, AddLogs,   AddMetrics, AddTop,
+        AddWait,  AddControl, AddEvents, AddTable,    AddUsage,  AddAgents,  AddCheckpoints,
+        AddCache, AddConfig,  AddLogin,  AddCerts,    AddDoctor, AddDocs,    AddCompletion}) {
     add(app, session);
   }
 }

@@ -119,16 +119,18 @@ std::string ZshCompletion(const CLI::App& app) {
 }
 
 std::string FishCompletion(const CLI::App& app) {
+  const std::string seen_from = "__fish_seen_subcommand_from ";
   std::string script = FishFlags(app, "");
   for (const CLI::App* verb : VerbsOf(app)) {
     script += FishVerb(*verb, " -n __fish_use_subcommand");
-    const std::string seen = fmt::format(" -n '__fish_seen_subcommand_from {}'", verb->get_name());
-    script += FishFlags(*verb, seen) + FishNames(*verb, seen);
+    const std::string seen = seen_from + verb->get_name();
+    const auto when = [](const std::string& condition) { return " -n '" + condition + "'"; };
+    script += FishFlags(*verb, when(seen)) + FishNames(*verb, when(seen));
+    std::string siblings;
+    for (const CLI::App* below : VerbsOf(*verb)) siblings += " " + below->get_name();
     for (const CLI::App* below : VerbsOf(*verb)) {
-      script += FishVerb(*below, seen);
-      const std::string both =
-          fmt::format(" -n '__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}'",
-                      verb->get_name(), below->get_name());
+      script += FishVerb(*below, when(seen + "; and not " + seen_from + siblings));
+      const std::string both = when(seen + "; and " + seen_from + below->get_name());
       script += FishFlags(*below, both) + FishNames(*below, both);
     }
   }

@@ -37,6 +37,7 @@ void AddCompletion(CLI::App& app, Session& session);   // completion.cc
 void AddLogin(CLI::App& app, Session& session);        // login.cc
 void AddDoctor(CLI::App& app, Session& session);       // doctor.cc: doctor, version
 void AddUp(CLI::App& app, Session& session);           // up.cc: up, down
+void AddDocs(CLI::App& app, Session& session);         // docs.cc
 void AddCerts(CLI::App& app, Session& session);        // certs.cc: certs init, token new
 
 }  // namespace lrti::ctl

@@ -38,7 +38,8 @@ std::string Stack::CacheEndpoint() const {
 }
 
 bool IsRunning(const StackProgram& program) {
-  return program.pid > 0 && StartTimeOf(program.pid) == program.started;
+  // No start time: it had ended before it could be asked for.
+  return program.pid > 0 && program.started > 0 && StartTimeOf(program.pid) == program.started;
 }
 
 bool IsRunning(const Stack& stack) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
@@ -60,6 +61,17 @@ TEST(Process, IsKnownByItsStartTime) {
   EXPECT_FALSE(IsRunning(StackProgram{"this", ::getpid(), own + 1, ""}));
   EXPECT_FALSE(IsRunning(StackProgram{"none", 0, 0, ""}));
   EXPECT_TRUE(absl::IsNotFound(Process::Hold(::getpid(), own + 1).status()));
+}
+
+TEST(Process, OneThatEndedBeforeItsStartTimeWasReadDoesNotRun) {
+  const TemporaryFolder folder;
+  const auto pid = StartDetached({"/bin/true"}, folder / "log");
+  ASSERT_TRUE(pid.ok()) << pid.status();
+  siginfo_t ended{};  // waits, and leaves the zombie
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(*pid), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(StartTimeOf(*pid), 0u);
+  EXPECT_FALSE(IsRunning(StackProgram{"true", *pid, StartTimeOf(*pid), ""}));
+  EXPECT_EQ(::waitpid(static_cast<pid_t>(*pid), nullptr, 0), *pid);
 }
 
 TEST(Process, IsStartedOnItsOwnAndEndedBySignal) {

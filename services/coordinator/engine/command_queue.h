@@ -46,7 +46,7 @@ class Reply {
 };
 
 struct Command {
-  std::optional<AgentReport> report;  // absorbed first
+  std::shared_ptr<const AgentReport> report;  // absorbed first; may be none
   std::function<absl::StatusOr<Updates>(const Book&, const Live&, Moment)> decide;
   std::shared_ptr<Reply> reply;
 };

@@ -24,6 +24,7 @@ namespace {
 /// Trainers end when their coordinator was away for so long: nothing held a GPU beyond it.
 constexpr absl::Duration kDowntimeMax = absl::Hours(24);
 constexpr absl::Duration kProbePause = absl::Seconds(2);
+constexpr absl::Duration kWaitMax = absl::Hours(24);
 constexpr int kJobIdTries = 5;
 
 struct View {
@@ -62,7 +63,10 @@ class ThreadedEngine final : public Engine {
   ~ThreadedEngine() override { Stop(); }
 
   void Begin(absl::Duration load_time) {
-    counts_.load_seconds = absl::ToDoubleSeconds(load_time);
+    {
+      MutexLock lock(mutex_);
+      counts_.load_seconds = absl::ToDoubleSeconds(load_time);
+    }
     thread_ = std::jthread([this] { Loop(); });
   }
 
@@ -115,7 +119,7 @@ class ThreadedEngine final : public Engine {
   absl::StatusOr<std::vector<Assignment>> Sync(const AgentReport& report) override {
     const auto shared = std::make_shared<const AgentReport>(report);
     LRTI_RETURN_IF_ERROR(
-        Call(report, [this, shared](const Book& book, const Live& live, Moment now) {
+        Call(shared, [this, shared](const Book& book, const Live& live, Moment now) {
           return absl::StatusOr<Updates>(Observe(book, live, options_.rules, *shared, now));
         }));
     MutexLock lock(mutex_);
@@ -124,7 +128,7 @@ class ThreadedEngine final : public Engine {
 
   absl::Status SetAgentMode(const std::string& agent, AgentMode mode, const std::string& message,
                             const std::string& actor) override {
-    return Call({}, [=](const Book& book, const Live&, Moment) {
+    return Call(nullptr, [=](const Book& book, const Live&, Moment) {
       return coordinator::SetAgentMode(book, agent, mode, message, actor);
     });
   }
@@ -204,7 +208,7 @@ class ThreadedEngine final : public Engine {
 
   using Decide = std::function<absl::StatusOr<Updates>(const Book&, const Live&, Moment)>;
 
-  absl::Status Call(std::optional<AgentReport> report, Decide decide) {
+  absl::Status Call(std::shared_ptr<const AgentReport> report, Decide decide) {
     const auto reply = std::make_shared<Reply>();
     if (!queue_.Push({std::move(report), std::move(decide), reply})) {
       if (queue_.closed()) return absl::CancelledError("the coordinator is being stopped");

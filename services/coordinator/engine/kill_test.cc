@@ -98,7 +98,7 @@ class Worker {
     ++rank.step;
     const char* end = order == Order::kStop    ? "STOPPED"
                       : order == Order::kKill  ? "KILLED"
-                      : random_.Below(20) == 0 ? "GPU_XID"
+                      : random_.Below(20) == 0 ? "INTERNAL"
                       : rank.step == 4         ? "COMPLETED"
                                                : nullptr;
     if (end == nullptr) return;
@@ -162,37 +162,45 @@ class Client {
   std::vector<std::string> jobs_;
 };
 
-/// How a life ends: by an alarm after some time, or at a failpoint.
+/// How a life ends: by an alarm some time after its begin or after the engine runs, or at a
+/// failpoint.
 struct Death {
   int64_t after_us = 0;
+  bool from_the_begin = false;
   std::string failpoint;
 };
+
+/// SIGALRM ends the process, as abruptly as SIGKILL.
+void DieAfter(int64_t micros) {
+  struct itimerval timer {};
+  timer.it_value.tv_sec = micros / 1'000'000;
+  timer.it_value.tv_usec = micros % 1'000'000;
+  LRTI_CHECK(::setitimer(ITIMER_REAL, &timer, nullptr) == 0);
+}
 
 Death RandomDeath(Random& random) {
   constexpr std::array kPoints = {"before_append",   "in_append",   "after_append",  "before_reply",
                                   "before_snapshot", "in_snapshot", "after_snapshot"};
   Death death;
-  death.after_us = 2'000 + random.Below(40'000);
+  death.after_us = 1'000 + random.Below(20'000);
+  death.from_the_begin = random.Below(8) == 0;
   if (random.Below(3) == 0) return death;
-  const size_t point = static_cast<size_t>(random.Below(kPoints.size()));
-  const int64_t call = 1 + random.Below(point < 4 ? 6 : 1);
+  const auto point = static_cast<size_t>(random.Below(kPoints.size()));
+  const int64_t call = 1 + random.Below(point < 4 ? 4 : 1);
   death.failpoint = fmt::format("{}:{}:kill", kPoints[point], call);
-  death.after_us += 150'000;  // should the point not be reached
+  death.after_us += 200'000;  // should the point not be reached
   return death;
 }
 
 /// Runs until it dies.
 void Live(const TemporaryFolder& folder, uint64_t life, const Death& death) {
-  struct itimerval timer {};
-  timer.it_value.tv_sec = death.after_us / 1'000'000;
-  timer.it_value.tv_usec = death.after_us % 1'000'000;
-  LRTI_CHECK(::setitimer(ITIMER_REAL, &timer, nullptr) == 0);  // SIGALRM ends the process
+  if (death.from_the_begin) DieAfter(death.after_us);
   SetFailpoint(death.failpoint);
   const auto journal = Journal::Open(folder / "state");
   LRTI_CHECK(journal.ok());
   const SystemClock clock;
   Engine::Options options;
-  options.snapshot_every = 60;
+  options.snapshot_every = 20;
   options.tick = absl::Milliseconds(5);
   options.cycle_pause = absl::Milliseconds(1);
   options.rules.missing_grace = absl::ZeroDuration();
@@ -200,6 +208,7 @@ void Live(const TemporaryFolder& folder, uint64_t life, const Death& death) {
   options.rules.jobs_max = 200;
   const auto engine = Engine::Start(**journal, clock, options);
   LRTI_CHECK(engine.ok());
+  if (!death.from_the_begin) DieAfter(death.after_us);
   ClientLog log(folder / "clients");
   std::vector<std::jthread> threads;
   for (int i = 0; i < kAgents; ++i) {
@@ -374,7 +383,7 @@ TEST(Kill, AtAnyMomentLosesAndDoublesNothing) {
   std::printf("%d kills, %zu answers, %zu transitions\n", points, checker.answers(),
               checker.transitions());
   EXPECT_EQ(deaths.size(), 8U) << "every kind of death was met";
-  EXPECT_GT(checker.answers(), static_cast<size_t>(points));
+  EXPECT_GT(checker.answers(), static_cast<size_t>(points / 10)) << "it is a test of answers too";
   EXPECT_GT(checker.transitions(), static_cast<size_t>(points));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <set>
@@ -46,6 +47,11 @@ struct AgentRecord {
   std::vector<DeviceRecord> devices;  // by uuid
   std::vector<std::string> jobs;      // who holds devices[i]; empty: nobody
   std::set<std::string> active;       // jobs with a rank here
+  std::vector<std::string> faulty;    // uuids of GPUs that the driver complained of; sorted
+
+  bool IsFaulty(const std::string& uuid) const {
+    return std::binary_search(faulty.begin(), faulty.end(), uuid);
+  }
 
   /// ready, draining, lost or quarantined.
   std::string_view state() const {

@@ -64,6 +64,9 @@ class Application {
     JobRecord& job = Job(fact.job);
     LRTI_CHECK(job.current && fact.attempt == job.attempt);
     const auto gpus = static_cast<int64_t>(job.current->ranks.size());
+    if (fact.cause && fact.cause->reason == EndReason::kGpuXid && fact.cause->rank >= 0) {
+      MarkFaulty(job.current->ranks[static_cast<size_t>(fact.cause->rank)]);
+    }
     for (const RankPlace& place : job.current->ranks) Occupy(place, fact.job, "");
     book_.gpus_used[job.submission->queue] -= gpus;
     book_.active.erase(fact.job);
@@ -148,6 +151,7 @@ class Application {
     agent.lost = fact.lost;
     agent.message = fact.message;
     agent.since = at_;
+    if (fact.faults_cleared) agent.faulty.clear();
   }
 
   void operator()(const JobForgotten& fact) {
@@ -200,6 +204,13 @@ class Application {
     job.restarts = {};
     job.failures_in_row = 0;
     job.stalled_step = -1;
+  }
+
+  void MarkFaulty(const RankPlace& place) {
+    const auto it = book_.agents.find(place.agent);
+    if (it == book_.agents.end() || it->second.IsFaulty(place.device)) return;
+    std::vector<std::string>& faulty = it->second.faulty;
+    faulty.insert(std::upper_bound(faulty.begin(), faulty.end(), place.device), place.device);
   }
 
   /// Marks the device of `place` as `to`'s where it is `from`'s.

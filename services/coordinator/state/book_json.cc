@@ -46,6 +46,7 @@ void Fields(A& a, T& v) {
   a("message", v.message);
   a("since", v.since);
   a("devices", v.devices);
+  a("faulty", v.faulty);
 }
 
 }  // namespace json_fields

@@ -79,7 +79,7 @@ Cluster::Cluster(const Book& book, const Live& live, const Rules& rules, Moment 
       Model& model = models_[place];
       if (!model.is_cpu) model.memory_bytes = std::min(model.memory_bytes, device.memory_bytes);
       ++model.known;
-      if (!takes_work) continue;
+      if (!takes_work || agent.IsFaulty(device.uuid)) continue;
       models_of.resize(agent.devices.size());
       models_of[i] = place;
       ++model.schedulable;

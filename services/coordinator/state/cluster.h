@@ -26,7 +26,7 @@ struct Model {
   uint64_t memory_bytes = 0;  // of the smallest
   std::vector<Free> agents;   // those with free ones
   int64_t free = 0;           // can be given away now
-  int64_t schedulable = 0;    // on agents that take work, free or not
+  int64_t schedulable = 0;    // sound and on agents that take work, free or not
   int64_t known = 0;          // on any agent
 
   /// A rank that takes so much has room. CPU slots share the machine's memory: always.

@@ -143,8 +143,10 @@ absl::StatusOr<Updates> SetAgentMode(const Book& book, const std::string& agent,
   }
   const AgentRecord& record = it->second;
   const std::string said = CleanLine(message, kMessageBytesMax);
-  if (record.mode == mode && (record.message == said || said.empty())) return Updates();
-  return Updates{AgentChanged{agent, mode, record.lost, said, actor}};
+  const bool clears = mode == AgentMode::kReady && !record.faulty.empty();
+  const bool same = record.mode == mode && (record.message == said || said.empty());
+  if (same && !clears) return Updates();
+  return Updates{AgentChanged{agent, mode, record.lost, said, actor, clears}};
 }
 
 }  // namespace lrti::coordinator

@@ -26,7 +26,7 @@ absl::StatusOr<Updates> Retry(const Book& book, const std::string& name, const s
 absl::StatusOr<Updates> SetPriority(const Book& book, const std::string& name, int64_t priority,
                                     const std::string& actor);
 
-// What people ask of an agent. Errors: NotFound.
+// What people ask of an agent. kReady also gives its faulty GPUs another chance. Errors: NotFound.
 
 absl::StatusOr<Updates> SetAgentMode(const Book& book, const std::string& agent, AgentMode mode,
                                      const std::string& message, const std::string& actor);

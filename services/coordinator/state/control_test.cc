@@ -73,7 +73,7 @@ TEST(Control, RetryEndsABackoff) {
   World world;
   world.AddAgent("a", 1);
   const std::string job = world.Running(world.Asking(1));
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   ASSERT_EQ(world.StateOf(job), JobState::kPending);
   ASSERT_TRUE(world.Try(Retry(world.book, job, "ann")).ok());

@@ -48,12 +48,12 @@ TEST(Explain, TellsTheBackoffAndTheFailureBehindIt) {
   World world;
   world.AddAgent("a", 1);
   const std::string job = world.Running(world.Asking(1));
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   const Explanation explanation = Of(world, job);
   EXPECT_EQ(explanation.reason, "Backoff");
   EXPECT_THAT(explanation.facts, Contains(HasSubstr("after a failure")));
-  EXPECT_THAT(explanation.facts, Contains("last failure: GPU_XID: rank 0 on a: said GPU_XID"));
+  EXPECT_THAT(explanation.facts, Contains("last failure: INTERNAL: rank 0 on a: said INTERNAL"));
 }
 
 TEST(Explain, TellsWhyAJobEnded) {

@@ -161,8 +161,9 @@ class AgentNews {
 
   void Mode(bool found, const std::string& stolen) {
     const bool quarantined = known_ != nullptr && known_->mode == AgentMode::kQuarantined;
-    AgentChanged change{report_.agent, known_ == nullptr ? AgentMode::kReady : known_->mode, false,
-                        known_ == nullptr || found ? "" : known_->message, "coordinator"};
+    AgentChanged change{report_.agent, known_ == nullptr ? AgentMode::kReady : known_->mode,
+                        false,         known_ == nullptr || found ? "" : known_->message,
+                        "coordinator", false};
     if (found && change.mode != AgentMode::kReady) change.message = known_->message;
     if (!stolen.empty() && !quarantined) {
       change.mode = AgentMode::kQuarantined;

@@ -129,7 +129,7 @@ TEST(Observe, AnOldAttemptIsNotListed) {
   world.AddAgent("a", 1);
   const std::string job = world.Running(world.Asking(1));
   AgentReport old = world.ReportOf("a");
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   world.Pass(absl::Seconds(5));
   world.SyncAll();
@@ -198,9 +198,9 @@ TEST(Observe, AGpuThatVanishesTakesNoJobsEndAlong) {
   world.SyncAll();
   EXPECT_EQ(world.book.agents.at("a").devices.size(), 1U);
   EXPECT_EQ(AssignmentsOf(world.book, world.live, world.rules, "a").size(), 1U);
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
-  EXPECT_EQ(world.Job(job).end_reason, EndReason::kGpuXid);
+  EXPECT_EQ(world.Job(job).end_reason, EndReason::kInternal);
 }
 
 TEST(Observe, RendezvousIsRankZerosForTheOthers) {

@@ -29,6 +29,9 @@ struct Rules {
   absl::Duration backoff_max = absl::Minutes(5);
   absl::Duration healthy_run = absl::Minutes(10);  // so long a run forgets earlier failures
 
+  // A job with fewer ranks than it asks for restarts with more after so long a run.
+  absl::Duration grow_after = absl::Minutes(10);
+
   // To save and end; twice the last checkpoint's time, within these.
   absl::Duration grace_min = absl::Seconds(30);
   absl::Duration grace_unknown = absl::Minutes(2);

@@ -26,6 +26,7 @@ class Cycle {
       const JobRecord& job = *FindJob(book_, id);
       if (const auto reason = Consider(job)) plan_.waiting.emplace_back(id, *reason);
     }
+    if (!reserved_ && closed_.empty()) GrowOne();
     return std::move(plan_);
   }
 
@@ -133,6 +134,40 @@ class Cycle {
                                      fmt::format("makes room for {} ({}), which has priority {}",
                                                  head.id(), head.submission->name, head.priority),
                                      "scheduler"));
+  }
+
+  /// GPUs that nobody waits for go to a job that runs with fewer than it asks for: it saves, and
+  /// begins again with more. One at a time, so that each sees what is left.
+  void GrowOne() {
+    for (const std::string& id : book_.active) {
+      const JobRecord& job = *FindJob(book_, id);
+      const auto ranks = static_cast<int64_t>(job.current->ranks.size());
+      if (job.state != JobState::kRunning || ranks >= job.submission->gpus) continue;
+      if (now_.steady - job.current->running->steady < rules_.grow_after) continue;
+      const int64_t count = GrownCount(job, ranks);
+      if (count == 0) continue;
+      plan_.updates.push_back(ChangeOf(
+          job, JobState::kCheckpointing, std::string(lifecycle::NameOf(EndReason::kPreempted)),
+          fmt::format("restarts with {} in place of {}", GpusText(count), ranks), "scheduler"));
+      return;
+    }
+  }
+
+  /// Ranks that it could have with what is free of the model it runs on; 0: no more than now.
+  int64_t GrownCount(const JobRecord& job, int64_t ranks) const {
+    const Submission& submission = *job.submission;
+    const auto queue = rules_.queues.find(submission.queue);
+    const auto place = cluster_.ModelOf(job.current->ranks.front());
+    if (queue == rules_.queues.end() || !place) return 0;
+    const Model& model = cluster_.models()[*place];
+    const int64_t more = std::min(model.free, QuotaLeft(submission.queue, queue->second));
+    for (const int64_t count : RankCounts(submission)) {
+      if (count <= ranks) return 0;
+      if (count - ranks <= more && model.Holds(ForecastOf(book_, rules_, submission, count))) {
+        return count;
+      }
+    }
+    return 0;
   }
 
   const Book& book_;

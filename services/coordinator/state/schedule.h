@@ -20,7 +20,8 @@ struct Plan {
 /// One cycle of the scheduler: gangs are placed whole or not at all; higher priority first, then
 /// who came first; as many ranks as fit, on one model of GPU, on the fewest agents. The first job
 /// that does not fit reserves what it needs, so that no later one delays it; and jobs of lower
-/// priority save and make room for it, if that is enough.
+/// priority save and make room for it, if that is enough. GPUs that nobody waits for go to a job
+/// that runs with fewer ranks than it asks for, by a restart.
 Plan Schedule(const Book& book, const Live& live, const Rules& rules, Moment now);
 
 }  // namespace lrti::coordinator

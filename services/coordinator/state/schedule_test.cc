@@ -105,6 +105,32 @@ TEST(Schedule, ElasticJobsTakeAsManyAsFitAndDivideTheBatch) {
   EXPECT_EQ(world.Job(job).current->ranks.size(), 4U);
 }
 
+TEST(Schedule, ElasticJobsRestartWithMoreWhenNobodyElseWaits) {
+  World world;
+  world.AddAgent("a", 2);
+  world.AddAgent("b", 2);
+  const std::string other = world.Running(world.Asking(2));
+  Submission submission = world.Asking(4);
+  submission.gpus_min = 2;
+  const std::string job = world.Running(submission);
+  world.PassTogether(absl::Minutes(11));
+  world.Settled();
+  EXPECT_EQ(world.Job(job).attempt, 1) << "nothing is free";
+  const std::string waits = world.Add(world.Asking(4));
+  world.ExitAll(other, "COMPLETED");
+  world.Settled();
+  EXPECT_EQ(world.Job(job).attempt, 1) << "somebody waits for what is free";
+  ASSERT_TRUE(world.Try(Cancel(world.book, waits, "me")).ok());
+  world.Settled();
+  EXPECT_EQ(world.Job(job).attempt, 2);
+  EXPECT_EQ(world.Job(job).current->ranks.size(), 4U);
+  EXPECT_EQ(world.Job(job).restarts, (Restarts{0, 0, 1}));
+  world.StepTo(job, 1);
+  world.PassTogether(absl::Minutes(11));
+  world.Settled();
+  EXPECT_EQ(world.Job(job).attempt, 2) << "it has all that it asks for";
+}
+
 TEST(Schedule, TheHeadReservesAndNoLaterJobDelaysIt) {
   World world;
   world.AddAgent("a", 4);

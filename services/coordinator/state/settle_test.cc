@@ -24,8 +24,7 @@ std::vector<std::string> StatesOf(const World& world, const std::string& job) {
 
 /// Lets backoffs pass and runs the job to its first step again.
 void RunAgain(World& world, const std::string& job) {
-  world.Pass(absl::Minutes(6));
-  world.SyncAll();
+  world.PassTogether(absl::Minutes(7));
   world.Settled();
   world.StepTo(job, 1);
   world.Settled();
@@ -101,6 +100,23 @@ TEST(Settle, TheFirstRealCauseWinsOverALostPeer) {
   EXPECT_THAT(world.Job(job).message, HasSubstr("rank 1 on b: said OOM_GPU"));
 }
 
+TEST(Settle, ABetterCauseMayGiveTheJobAnotherAttempt) {
+  World world;
+  world.AddAgent("a", 2);
+  Submission submission = world.Asking(2);
+  submission.infra_max = 0;
+  submission.user_max = 1;
+  const std::string job = world.Running(submission);
+  world.dawdles = [] { return true; };
+  world.RanksOf(job)[0]->exit = world.ExitWith("NCCL_ERROR");
+  world.SyncAll();
+  EXPECT_EQ(world.StateOf(job), JobState::kStopping) << "no budget for what is known";
+  world.RanksOf(job)[1]->exit = world.ExitWith("OOM_HOST");
+  world.Settled();
+  EXPECT_EQ(world.StateOf(job), JobState::kPending);
+  EXPECT_EQ(world.Job(job).restarts, (Restarts{1, 0, 0}));
+}
+
 TEST(Settle, OfTwoRealCausesTheEarlierOneWins) {
   World world;
   world.AddAgent("a", 2);
@@ -111,6 +127,22 @@ TEST(Settle, OfTwoRealCausesTheEarlierOneWins) {
   ranks[1]->exit->time -= absl::Seconds(1);
   world.Settled();
   EXPECT_EQ(world.Job(job).end_reason, EndReason::kGpuXid);
+}
+
+TEST(Settle, AGpuThatTheDriverComplainsOfGetsNoMoreWorkUntilSomebodySaysSo) {
+  World world;
+  world.AddAgent("a", 1);
+  const std::string job = world.Running(world.Asking(1));
+  world.ExitAll(job, "GPU_XID");
+  world.PassTogether(absl::Minutes(1));
+  world.Settled();
+  EXPECT_EQ(world.live.waiting.at(job), lifecycle::PendingReason::kAgentQuarantine);
+  EXPECT_TRUE(world.book.agents.at("a").IsFaulty("a-gpu0"));
+  world.AddAgent("b", 1);
+  world.Settled();
+  EXPECT_EQ(world.Job(job).current->ranks[0].agent, "b");
+  ASSERT_TRUE(world.Try(SetAgentMode(world.book, "a", AgentMode::kReady, "", "ann")).ok());
+  EXPECT_FALSE(world.book.agents.at("a").IsFaulty("a-gpu0"));
 }
 
 TEST(Settle, ARankThatWasKilledOnOrderIsNoCause) {
@@ -130,7 +162,7 @@ TEST(Settle, EachClassHasItsOwnBudget) {
   submission.user_max = 1;
   submission.infra_max = 1;
   const std::string job = world.Running(submission);
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   EXPECT_EQ(world.StateOf(job), JobState::kPending);
   RunAgain(world, job);
@@ -139,7 +171,7 @@ TEST(Settle, EachClassHasItsOwnBudget) {
   EXPECT_EQ(world.StateOf(job), JobState::kPending);
   EXPECT_EQ(world.Job(job).restarts, (Restarts{1, 1, 0}));
   RunAgain(world, job);
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   EXPECT_EQ(world.StateOf(job), JobState::kFailed);
   EXPECT_EQ(world.Job(job).restarts, (Restarts{1, 1, 0}));
@@ -153,7 +185,7 @@ TEST(Settle, BackoffDoublesUntilThereIsProgress) {
   const std::string job = world.Running(submission);
   std::vector<double> waits;
   const auto fail = [&] {
-    world.ExitAll(job, "GPU_XID");
+    world.ExitAll(job, "INTERNAL");
     world.Settled();
     ASSERT_EQ(world.StateOf(job), JobState::kPending);
     waits.push_back(absl::ToDoubleSeconds(world.Job(job).not_before - world.now.steady));
@@ -177,7 +209,7 @@ TEST(Settle, AJobInBackoffWaitsEvenWhenTheWallClockJumps) {
   World world;
   world.AddAgent("a", 1);
   const std::string job = world.Running(world.Asking(1));
-  world.ExitAll(job, "GPU_XID");
+  world.ExitAll(job, "INTERNAL");
   world.Settled();
   world.now.wall += absl::Hours(5);
   world.Cycle();
@@ -312,10 +344,7 @@ TEST(Settle, RanksThatDoNotComeUpAreAStartTimeout) {
   const std::string job = world.Add(world.Asking(1));
   world.Settled();
   EXPECT_EQ(world.StateOf(job), JobState::kStarting);
-  for (int i = 0; i < 601; ++i) {
-    world.Pass(absl::Seconds(1));
-    world.SyncAll();
-  }
+  world.PassTogether(absl::Minutes(11));
   world.Settled();
   EXPECT_EQ(world.Job(job).end_reason, EndReason::kStartTimeout);
 }

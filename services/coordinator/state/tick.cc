@@ -17,7 +17,7 @@ void Leases(const Book& book, const Live& live, const Rules& rules, Moment now, 
             ? fmt::format("silent for {}",
                           absl::FormatDuration(absl::Trunc(silence, absl::Seconds(1))))
             : agent.message;
-    updates.push_back(AgentChanged{id, agent.mode, true, message, "coordinator"});
+    updates.push_back(AgentChanged{id, agent.mode, true, message, "coordinator", false});
   }
 }
 

@@ -119,6 +119,7 @@ struct AgentChanged {
   bool lost = false;
   std::string message;
   std::string actor;
+  bool faults_cleared = false;  // its faulty GPUs get another chance
 };
 
 /// An ended job is dropped from memory; the journal keeps its history.

@@ -105,6 +105,7 @@ void Fields(A& a, T& v) {
   a("lost", v.lost);
   a("message", v.message);
   a("actor", v.actor);
+  a("faults_cleared", v.faults_cleared);
 }
 template <typename A, typename T>
   requires std::is_same_v<std::remove_const_t<T>, JobForgotten>

@@ -79,6 +79,14 @@ class World {
     now.steady += time;
   }
 
+  /// Time passes, and the agents keep their leases.
+  void PassTogether(absl::Duration time) {
+    for (; time > absl::ZeroDuration(); time -= absl::Seconds(5)) {
+      Pass(absl::Seconds(5));
+      SyncAll();
+    }
+  }
+
   /// Time passes for the rules: what Tick and Schedule decide.
   void Cycle() {
     Take(Tick(book, live, rules, now));

@@ -16,6 +16,7 @@ namespace lrti::worker {
 namespace {
 
 constexpr absl::Duration kLookPeriod = absl::Seconds(1);
+constexpr absl::Duration kTroublePeriod = absl::Seconds(10);  // trying the trainer costs a moment
 
 const char* WordOf(DeviceState state) {
   switch (state) {
@@ -131,11 +132,14 @@ void Agent::LookAtDevices() {
 }
 
 void Agent::CheckReadiness() {
+  const absl::Duration now = machine_.clock.Steady();
+  if (now < next_check_) return;
   const absl::Status ready = preflight_.Check();
   if (ready != ready_) {
     machine_.warn(ready.ok() ? "ranks can be started again" : Message(ready));
   }
   ready_ = ready;
+  next_check_ = now + (ready.ok() ? absl::ZeroDuration() : kTroublePeriod);
 }
 
 void Agent::ForgetAcknowledged() {

@@ -76,6 +76,7 @@ class Agent {
   absl::Status ready_;       // whether ranks can be started here
   absl::Status inventory_;   // whether the devices could be asked
   absl::Duration next_look_ = -absl::InfiniteDuration();
+  absl::Duration next_check_ = -absl::InfiniteDuration();
   std::string reported_;  // Summary() of the last round
 };
 

@@ -35,7 +35,9 @@ struct AgentLoop::Parts {
   void Talk(const std::stop_token& stop);
   absl::Duration SyncOnce(Backoff& backoff);
   void Ship(const std::stop_token& stop);
-  void Wait(const std::stop_token& stop, absl::Duration time, const bool& wake);
+  void Wait(const std::stop_token& stop, absl::Duration time, const bool& wake)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool Drained(bool stop_ranks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   const Machine machine;
   AgentsClient& client;
@@ -65,7 +67,7 @@ struct AgentLoop::Parts {
   std::vector<std::jthread> threads;
 };
 
-// Returns after `time`, or when `wake` is set, or to stop. REQUIRES: the mutex is held.
+// Returns after `time`, or when `wake` is set, or to stop.
 void AgentLoop::Parts::Wait(const std::stop_token& stop, absl::Duration time, const bool& wake) {
   changed.wait_for(mutex, stop, absl::ToChronoNanoseconds(time), [&] { return wake; });
 }
@@ -199,6 +201,12 @@ void AgentLoop::Parts::Ship(const std::stop_token& stop) {
   }
 }
 
+bool AgentLoop::Parts::Drained(bool stop_ranks) const {
+  // Nobody can be told while the coordinator is away.
+  if (!stats.link.ok()) return !stop_ranks || idle;
+  return stop_ranks ? told_idle && shipped : told_draining;
+}
+
 AgentLoop::AgentLoop(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 AgentLoop::~AgentLoop() { parts_->threads.clear(); }
@@ -215,15 +223,18 @@ absl::StatusOr<std::unique_ptr<AgentLoop>> AgentLoop::Start(Machine machine, Age
 }
 
 bool AgentLoop::Drain(bool stop_ranks, absl::Duration longest) {
-  MutexLock lock(parts_->mutex);
-  parts_->drain = stop_ranks;
-  parts_->inbox_filled = true;
-  parts_->changed.notify_all();
-  return parts_->changed.wait_for(parts_->mutex, absl::ToChronoNanoseconds(longest), [&] {
-    const bool told = stop_ranks ? parts_->told_idle && parts_->shipped : parts_->told_draining;
-    // Nobody can be told while the coordinator is away.
-    return told || (!parts_->stats.link.ok() && (!stop_ranks || parts_->idle));
-  });
+  Parts& parts = *parts_;
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(longest);
+  MutexLock lock(parts.mutex);
+  parts.drain = stop_ranks;
+  parts.inbox_filled = true;
+  parts.changed.notify_all();
+  while (!parts.Drained(stop_ranks)) {
+    if (parts.changed.wait_until(parts.mutex, end) == std::cv_status::timeout) {
+      return parts.Drained(stop_ranks);
+    }
+  }
+  return true;
 }
 
 AgentStats AgentLoop::GetStats() const {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "common/base/files.h"
 #include "services/worker/agent/test_agent.h"
@@ -329,6 +330,16 @@ TEST_F(AgentTest, AFullSpoolIsReportedAndNothingIsStarted) {
   EXPECT_TRUE(Report(pair_).gone());
   EXPECT_EQ(Report(pair_).ranks(0).exit().end_reason(), "INTERNAL");
   EXPECT_THAT(Report(pair_).ranks(0).exit().message(), HasSubstr("the disk of the spool"));
+}
+
+TEST_F(AgentTest, ATrainerThatIsThereAgainEndsTheTrouble) {
+  settings_.trainer = folder_ / "lrti-vsr";
+  Restart();
+  EXPECT_THAT(agent_->Report().trouble(), HasSubstr("no trainer there"));
+  std::filesystem::create_symlink(LRTI_TEST_TRAINER, folder_ / "lrti-vsr");
+  Tick(absl::Seconds(10));
+  EXPECT_EQ(agent_->Report().trouble(), "");
+  EXPECT_THAT(news_.back(), HasSubstr("ranks can be started again"));
 }
 
 TEST_F(AgentTest, ARankThatCannotBeStartedEndsTheAttempt) {

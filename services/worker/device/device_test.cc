@@ -90,6 +90,16 @@ TEST(Nvml, AGpuThatStopsAnsweringHasAFault) {
   EXPECT_EQ(TableOf(devices).StateOf("GPU-fake-0"), DeviceState::kLeaked);
 }
 
+TEST(Nvml, AGpuWhoseProcessesAreNotToldIsWellAllTheSame) {
+  auto nvml = Nvml::Load(LRTI_FAKE_NVML);
+  const Variable pids("FAKE_NVML_PIDS", "7,7");
+  const Variable fail("FAKE_NVML_FAIL", "nvmlDeviceGetComputeRunningProcesses_v3");
+  const auto devices = *(*nvml)->List();
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[0].fault, "");
+  EXPECT_TRUE(devices[0].pids.empty());
+}
+
 TEST(DeviceTable, AFreeDeviceIsTakenOnce) {
   DeviceTable table = TableOf({Gpu("a")});
   EXPECT_TRUE(table.Take("a"));

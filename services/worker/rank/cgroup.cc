@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <sstream>
 
 #include "common/base/files.h"
@@ -67,9 +68,18 @@ void KillCgroup(const std::string& folder) {
 bool CgroupIsEmpty(const std::string& folder) {
   if (folder.empty()) return true;
   const auto events = ReadFile(folder + "/cgroup.events", kProcFileBytesMax);
-  if (events.ok() && events->find("populated 1") != std::string::npos) return false;
-  ::rmdir(folder.c_str());  // stays where the trainer made groups of its own in it
-  return true;
+  return !events.ok() || events->find("populated 1") == std::string::npos;
+}
+
+bool RemoveCgroup(const std::string& folder) {
+  if (folder.empty()) return true;
+  std::error_code error;  // a group that is gone has nothing below it
+  std::filesystem::directory_iterator below(folder, error);
+  for (const std::filesystem::directory_iterator end; !error && below != end;
+       below.increment(error)) {
+    if (below->is_directory(error)) RemoveCgroup(below->path().string());
+  }
+  return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
 uint64_t HostOomKills() {

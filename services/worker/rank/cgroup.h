@@ -18,8 +18,12 @@ bool JoinCgroup(const std::string& folder);
 /// Kills all that is in it.
 void KillCgroup(const std::string& folder);
 
-/// Whether no process is in it, nor in a group below it. An empty group is deleted.
+/// Whether no process is in it, nor in a group below it.
 bool CgroupIsEmpty(const std::string& folder);
+
+/// Deletes an empty group and those below it. Whether it is gone: the kernel may need a moment
+/// after the last process.
+bool RemoveCgroup(const std::string& folder);
 
 /// How often the kernel killed a process of this machine for want of memory since it came up.
 uint64_t HostOomKills();

@@ -39,6 +39,8 @@ std::map<std::string, std::string> TrainerEnvironment(std::map<std::string, std:
   base["LRTI_CACHE_TOKEN"] = facts.cache_token;
   base["CUDA_VISIBLE_DEVICES"] = facts.gpu;
   Set(base, "OMP_NUM_THREADS", std::max<int64_t>(1, facts.cores / facts.local_world_size));
+  // Ranks on slots share the processor: a thread that spins while it waits takes another's time.
+  if (facts.gpu.empty()) base.try_emplace("OMP_WAIT_POLICY", "PASSIVE");
   return base;
 }
 

@@ -272,10 +272,11 @@ TEST_F(RankProcessesTest, ARestartOfTheMachineIsSeen) {
   ASSERT_TRUE(RemoveAll(files_.pid).ok());
 }
 
-TEST_F(RankProcessesTest, ACgroupIsRemovedWithTheRank) {
+TEST_F(RankProcessesTest, ACgroupIsRemovedWithTheRankAndWhatTheTrainerMadeInIt) {
   Start("");
   WaitForStep();
   const std::string cgroup = Look().pids->cgroup;
+  if (!cgroup.empty()) std::filesystem::create_directories(cgroup + "/a/b");
   processes_.Signal(files_.folder, SIGKILL);
   WaitUntilGone();
   EXPECT_TRUE(cgroup.empty() || !std::filesystem::exists(cgroup)) << cgroup;

@@ -56,7 +56,9 @@ bool SweepUp(const std::string& rank_folder, const RankSight& sight) {
   KillCgroup(cgroup);
   const auto left = ProcessesWith(MarkOf(rank_folder));
   for (const ProcessEntry& entry : left) SignalProcess(entry.id, SIGKILL);
-  return left.empty() && CgroupIsEmpty(cgroup);
+  if (!left.empty() || !CgroupIsEmpty(cgroup)) return false;
+  RemoveCgroup(cgroup);  // an empty folder harms nobody where it does not work
+  return true;
 }
 
 }  // namespace

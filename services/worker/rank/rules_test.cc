@@ -121,6 +121,7 @@ TEST(TrainerEnvironment, MoreRanksThanCoresHaveAThreadEach) {
   const auto variables =
       TrainerEnvironment({}, {.local_world_size = 4, .rendezvous = "127.0.0.1:1", .cores = 2});
   EXPECT_EQ(variables.at("OMP_NUM_THREADS"), "1");
+  EXPECT_EQ(variables.at("OMP_WAIT_POLICY"), "PASSIVE") << "no GPU: they share the processor";
 }
 
 constexpr const char* kFinished = R"({"event":"finished","step":50,"reason":"iterations"})";

@@ -29,6 +29,7 @@ namespace {
 
 constexpr int kStoreSocket = 3;
 constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};
+constexpr int kRemovalsMax = 8;              // of a cgroup without processes
 constexpr int64_t kLookWhileKillingMs = 10;  // at first; then ever less often, to once a second
 
 // Opens a file that the trainer inherits.
@@ -110,6 +111,7 @@ class Shim {
     char go = 0;
     if (::read(wait_end, &go, 1) != 1) ::_exit(127);
     JoinCgroup(cgroup_);
+    OfferToOomKiller();
     ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
     ::close(log);
@@ -123,6 +125,12 @@ class Shim {
     ::dprintf(STDERR_FILENO, "lrti-worker: %s: cannot be started: %s\n",
               launch_.command.at(0).c_str(), std::strerror(error));
     ::_exit(error == ENOENT ? 127 : 126);
+  }
+
+  // When memory runs out, the kernel shall take the trainer, not its supervisor or the agent.
+  static void OfferToOomKiller() {
+    const OpenFile score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    [[maybe_unused]] const ssize_t written = ::write(score.fd(), "500", 3);  // or as it likes
   }
 
   // Waits for the trainer's end, and brings it about when no agent comes back.
@@ -165,12 +173,14 @@ class Shim {
 
   // However long it takes: while this process lives, the agent knows that something is left.
   void KillRest() {
+    int removals = 0;
     for (int64_t wait_ms = kLookWhileKillingMs;; wait_ms = std::min<int64_t>(999, 2 * wait_ms)) {
       KillCgroup(cgroup_);
       const auto left = DescendantsOf(::getpid());
       for (const ProcessEntry& entry : left) SignalProcess(entry.id, SIGKILL);
       Reap(nullptr);
-      if (left.empty() && CgroupIsEmpty(cgroup_)) return;
+      const bool empty = left.empty() && CgroupIsEmpty(cgroup_);
+      if (empty && (RemoveCgroup(cgroup_) || ++removals == kRemovalsMax)) return;
       const timespec wait{.tv_sec = 0, .tv_nsec = wait_ms * 1'000'000};
       ::sigtimedwait(&child_signal_, nullptr, &wait);
     }
