@@ -176,6 +176,7 @@ class TwoMachinesTest(OnACluster):
                           coordinator_flags=["--set", "agents.lease=1s", "--set", "agents.lost_grace=2s"])
         self.addCleanup(cluster.close)
         cluster.start_agent("there", "--cpu-slots", "1")
+        eventually(lambda: cluster.coordinator.metric("lrti_agents", 'state="ready"') == 2, 30, "both machines are there")
         return cluster
 
     def test_ranks_meet_across_machines(self):
