@@ -5,7 +5,7 @@ include(GoogleTest)
 set(LRTI_TEST_ENVIRONMENT OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
   MALLOC_TOP_PAD_=67108864)
 
-# lrti_folder([PROGRAM name] [TORCH] [DEPS target...] [TEST_DEPS target...] [TEST_PARTS n])
+# lrti_folder([PROGRAM name] [TORCH] [DEPS target...] [TEST_DEPS target...] [TEST_PARTS n] [TEST_LOCK name])
 #
 # Makes a folder's targets from its files:
 #   *.cc, *.h           library  lrti::<folder path with dots>
@@ -14,9 +14,10 @@ set(LRTI_TEST_ENVIRONMENT OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967296 MA
 #                       program in TEST_PARTS processes, because loading LibTorch takes longer than most tests
 #   X_fuzz.cc           with LRTI_FUZZ, the libFuzzer program fuzz/X of target `fuzzers`; its first
 #                       inputs lie in tests/fuzz/X
+# TEST_LOCK: no two tests with the same lock run at a time, because they use the same ports of the machine.
 # TORCH links LibTorch and reuses its precompiled header. A new file needs no edit here.
 function(lrti_folder)
-  cmake_parse_arguments(ARG "TORCH" "PROGRAM;TEST_PARTS" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "PROGRAM;TEST_PARTS;TEST_LOCK" "DEPS;TEST_DEPS" ${ARGN})
   file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REPLACE "/" "." dotted "${folder}")
   string(REPLACE "/" "_" name "lrti_${folder}")
@@ -60,8 +61,12 @@ function(lrti_folder)
     if(ARG_TORCH)
       lrti_test_in_parts(${name}_test ${dotted} "${ARG_TEST_PARTS}")
     else()
+      set(lock)
+      if(ARG_TEST_LOCK)
+        set(lock RESOURCE_LOCK ${ARG_TEST_LOCK})
+      endif()
       gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-        PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1)
+        PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1 ${lock})
     endif()
   endif()
 endfunction()

@@ -24,7 +24,7 @@ namespace {
 /// Trainers end when their coordinator was away for so long: nothing held a GPU beyond it.
 constexpr absl::Duration kDowntimeMax = absl::Hours(24);
 constexpr absl::Duration kProbePause = absl::Seconds(2);
-constexpr absl::Duration kWaitMax = absl::Hours(24);
+constexpr absl::Duration kWaitMax = absl::Hours(24);  // an endless one overflows the clock
 constexpr int kJobIdTries = 5;
 
 struct View {
@@ -170,7 +170,7 @@ class ThreadedEngine final : public Engine {
   uint64_t WaitForChange(uint64_t after_seq, absl::Duration timeout) const override {
     MutexLock lock(mutex_);
     changed_.wait_for(
-        mutex_, absl::ToChronoNanoseconds(timeout),
+        mutex_, absl::ToChronoNanoseconds(std::min(timeout, kWaitMax)),
         [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopped_ || visible_.book.seq > after_seq; });
     return visible_.book.seq;
   }

@@ -99,7 +99,8 @@ class Engine {
                                                               int64_t limit) const = 0;
 
   /// Waits until the visible book is newer than `after_seq`, `timeout` has passed (by the system's
-  /// clock) or Stop was called; returns its seq. Book::by_version tells which jobs changed.
+  /// clock; at most a day) or Stop was called; returns its seq. Book::by_version tells which jobs
+  /// changed.
   virtual uint64_t WaitForChange(uint64_t after_seq, absl::Duration timeout) const = 0;
 
   /// Ends all WaitForChange, now and later, and the thread. Idempotent.
