@@ -8,26 +8,13 @@
 #include "services/cache/host.h"
 #include "services/cache/metrics.h"
 #include "services/http/process_metrics.h"
+#include "services/shell/program.h"
 
 namespace lrti::cache {
 namespace {
 
 constexpr const char* kName = "lrti-cache";
 constexpr uint64_t kMiB = 1 << 20;
-
-// `host` of `listen` with the port that the system chose.
-std::string Bound(const std::string& listen, uint16_t port) {
-  return listen.empty() ? "" : fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
-}
-
-// For an address that is taken: what to do about it.
-absl::Status Explained(const absl::Status& status, const std::string& key) {
-  if (!absl::IsUnavailable(status)) return status;
-  return Error(absl::StatusCode::kUnavailable,
-               "{}. Is another lrti-cache running? Choose another address for it ({}; port 0 lets "
-               "the system choose)",
-               Message(status), key);
-}
 
 }  // namespace
 
@@ -42,9 +29,9 @@ absl::Status Program::StartAll(const std::function<void(const std::string&)>& wa
   if (!config_.redis.endpoint.empty()) {
     LRTI_ASSIGN_OR_RETURN(redis_, RedisTier::Start(config_.redis, warn));
   }
-  LRTI_RETURN_IF_ERROR(Explained(StartNode(), "data.listen, data.socket"));
-  LRTI_RETURN_IF_ERROR(Explained(StartControl(), "control.listen"));
-  return Explained(StartHttp(), "http.listen");
+  LRTI_RETURN_IF_ERROR(shell::ExplainTaken(StartNode(), kName, "data.listen, data.socket"));
+  LRTI_RETURN_IF_ERROR(shell::ExplainTaken(StartControl(), kName, "control.listen"));
+  return shell::ExplainTaken(StartHttp(), kName, "http.listen");
 }
 
 absl::Status Program::StartNode() {
@@ -70,7 +57,7 @@ absl::Status Program::StartControl() {
       control_,
       ControlServer::Start({.listen = config_.control.listen,
                             .self = {.incarnation = node_->incarnation(),
-                                     .endpoint = Bound(config_.data.listen, node_->port()),
+                                     .endpoint = shell::Bound(config_.data.listen, node_->port()),
                                      .unix_path = node_->socket_path()}},
                            node_->engine()));
   return absl::OkStatus();
@@ -98,11 +85,12 @@ std::string Program::Describe() const {
   const auto line = [&text](const char* what, const std::string& where) {
     if (!where.empty()) text += fmt::format("  {:<9}{}\n", what, where);
   };
-  line("data", Bound(config_.data.listen, node_->port()));
+  line("data", shell::Bound(config_.data.listen, node_->port()));
   line("socket", node_->socket_path());
-  if (control_) line("control", Bound(config_.control.listen, control_->port()));
+  if (control_) line("control", shell::Bound(config_.control.listen, control_->port()));
   if (http_) {
-    line("http", fmt::format("http://{}/metrics", Bound(config_.http.listen, http_->port())));
+    line("http",
+         fmt::format("http://{}/metrics", shell::Bound(config_.http.listen, http_->port())));
   }
   line("pool", fmt::format("{} MiB", pool / kMiB));
   line("jobs", OpenJobs(config_) ? "open: a job's first client sets its token" : "registered");

@@ -10,21 +10,12 @@
 #include "services/coordinator/program.h"
 #include "services/shell/config_flags.h"
 #include "services/shell/end_signals.h"
+#include "services/shell/program.h"
 
 namespace lrti::coordinator {
 namespace {
 
-constexpr int kFailure = 1, kBadInput = 2, kInterrupted = 130;
-
-int Report(const absl::Status& status) {
-  std::fprintf(stderr, "lrti-coordinator: %s\n", Message(status).c_str());
-  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? kBadInput : kFailure;
-}
-
-std::string Variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
+constexpr const char* kProgram = "lrti-coordinator";
 
 void AddFlags(shell::ConfigFlags& flags) {
   flags.AddText("--listen", "listen", "HOST:PORT of the gRPC services");
@@ -38,8 +29,8 @@ void AddFlags(shell::ConfigFlags& flags) {
 /// Puts folders in place of empty ones. Errors: InvalidArgument without a home.
 absl::Status ChooseFolders(ProgramConfig& config) {
   if (config.state.empty()) {
-    const std::string home = Variable("HOME");
-    std::string base = Variable("XDG_STATE_HOME");
+    const std::string home = shell::Variable("HOME");
+    std::string base = shell::Variable("XDG_STATE_HOME");
     if (base.empty() && !home.empty()) base = home + "/.local/state";
     if (base.empty()) {
       return InvalidArgument("state: neither XDG_STATE_HOME nor HOME is set; name a folder");
@@ -53,12 +44,12 @@ absl::Status ChooseFolders(ProgramConfig& config) {
 int Serve(const ProgramConfig& config) {
   const shell::EndSignals signals;
   auto program = Program::Start(config);
-  if (!program.ok()) return Report(program.status());
+  if (!program.ok()) return shell::Report(kProgram, program.status());
   std::fputs((*program)->Describe().c_str(), stdout);
   std::fflush(stdout);
   const int signal = signals.Wait();
   program->reset();
-  return signal == SIGINT ? kInterrupted : 0;
+  return signal == SIGINT ? shell::kInterrupted : shell::kDone;
 }
 
 int Main(int argc, char** argv) {
@@ -75,15 +66,13 @@ int Main(int argc, char** argv) {
       "config, 130 interrupted.");
   shell::ConfigFlags flags(app);
   AddFlags(flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadInput;
-  }
+  int exit_code = shell::kDone;
+  if (!shell::ParseFlags(app, argc, argv, exit_code)) return exit_code;
   auto config = shell::LoadConfig(flags, ParseProgramConfig);
-  if (!config.ok()) return Report(config.status());
+  if (!config.ok()) return shell::Report(kProgram, config.status());
   if (flags.Answer(*config, "lrti-coordinator config")) return 0;
-  if (const absl::Status chosen = ChooseFolders(*config); !chosen.ok()) return Report(chosen);
+  if (const absl::Status chosen = ChooseFolders(*config); !chosen.ok())
+    return shell::Report(kProgram, chosen);
   return Serve(*config);
 }
 

@@ -13,6 +13,7 @@
 #include "services/coordinator/api/jobs_service.h"
 #include "services/coordinator/metrics.h"
 #include "services/http/process_metrics.h"
+#include "services/shell/program.h"
 
 namespace lrti::coordinator {
 namespace {
@@ -20,19 +21,6 @@ namespace {
 constexpr const char* kName = "lrti-coordinator";
 constexpr uint64_t kTokensBytesMax = uint64_t{1} << 20;
 constexpr size_t kSecretBytesMax = 256;
-
-// `host` of `listen` with the port that the system chose.
-std::string Bound(const std::string& listen, uint16_t port) {
-  return fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
-}
-
-absl::Status Explained(const absl::Status& status, const std::string& key) {
-  if (!absl::IsUnavailable(status)) return status;
-  return Error(absl::StatusCode::kUnavailable,
-               "{}. Is another lrti-coordinator running? Choose another address for it ({}; port 0 "
-               "lets the system choose)",
-               Message(status), key);
-}
 
 absl::StatusOr<Access> ReadAccess(const std::string& path) {
   if (path.empty()) return Access();
@@ -80,8 +68,8 @@ absl::Status Program::StartAll() {
   LRTI_ASSIGN_OR_RETURN(journal_, Journal::Open(config_.state));
   LRTI_ASSIGN_OR_RETURN(audit_, Audit::Open(JoinPath(config_.state, "audit.jsonl")));
   LRTI_ASSIGN_OR_RETURN(engine_, Engine::Start(*journal_, clock_, {.rules = RulesOf(config_)}));
-  LRTI_RETURN_IF_ERROR(Explained(StartRpc(), "listen"));
-  return Explained(StartHttp(), "http");
+  LRTI_RETURN_IF_ERROR(shell::ExplainTaken(StartRpc(), kName, "listen"));
+  return shell::ExplainTaken(StartHttp(), kName, "http");
 }
 
 absl::Status Program::StartRpc() {
@@ -131,8 +119,9 @@ std::string Program::Describe() const {
   const auto line = [&text](const char* what, const std::string& where) {
     text += fmt::format("  {:<9}{}\n", what, where);
   };
-  line("grpc", Bound(config_.listen, server_->port()));
-  if (http_) line("http", fmt::format("http://{}/metrics", Bound(config_.http, http_->port())));
+  line("grpc", shell::Bound(config_.listen, server_->port()));
+  if (http_)
+    line("http", fmt::format("http://{}/metrics", shell::Bound(config_.http, http_->port())));
   line("state", config_.state);
   line("runs", config_.jobs.runs);
   line("tokens", access_.open() ? "none: everybody who can connect is an admin" : config_.tokens);

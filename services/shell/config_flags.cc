@@ -40,6 +40,12 @@ void ConfigFlags::AddTexts(const std::string& flag, const std::string& field,
   app_.add_option(flag, list.second, help)->allow_extra_args(false);
 }
 
+void ConfigFlags::AddSwitch(const std::string& flag, const std::string& field,
+                            const std::string& help) {
+  app_.add_flag_callback(
+      flag, [this, field] { flags_.push_back(field + "=true"); }, help);
+}
+
 void ConfigFlags::AddInteger(const std::string& flag, const std::string& field,
                              const std::string& help) {
   const auto add = [this, field](int64_t value) {

@@ -32,6 +32,9 @@ class ConfigFlags {
   /// A flag that may be repeated, for a field that holds a list of texts.
   void AddTexts(const std::string& flag, const std::string& field, const std::string& help);
 
+  /// A flag without value that makes a field true.
+  void AddSwitch(const std::string& flag, const std::string& field, const std::string& help);
+
   void AddInteger(const std::string& flag, const std::string& field, const std::string& help);
 
   /// The config's YAML and the assignments to apply to it, in order. Errors: those of the file.

@@ -18,6 +18,7 @@ class ConfigFlagsTest : public ::testing::Test {
     flags_.AddText("--listen", "data.listen", "");
     flags_.AddTexts("--node", "nodes", "");
     flags_.AddInteger("--mib", "pool.mib", "");
+    flags_.AddSwitch("--open", "insecure", "");
   }
 
   ConfigFlags::Source Read(const std::string& line) {
@@ -41,6 +42,10 @@ TEST_F(ConfigFlagsTest, FlagsBecomeAssignmentsAndSetComesLast) {
 
 TEST_F(ConfigFlagsTest, ATextStaysATextWhateverItLooksLike) {
   EXPECT_THAT(Read("--listen [1]").overrides, ElementsAre("data.listen='[1]'"));
+}
+
+TEST_F(ConfigFlagsTest, ASwitchMakesItsFieldTrue) {
+  EXPECT_THAT(Read("--open").overrides, ElementsAre("insecure=true"));
 }
 
 TEST_F(ConfigFlagsTest, RepeatedFlagsMakeAList) {

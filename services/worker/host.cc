@@ -1,7 +1,5 @@
 #include "services/worker/host.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +7,7 @@
 #include <filesystem>
 
 #include "common/base/files.h"
+#include "common/base/lock_file.h"
 #include "common/base/status.h"
 #include "services/worker/device/cpu_slots.h"
 #include "services/worker/device/nvml.h"
@@ -75,16 +74,10 @@ absl::StatusOr<std::unique_ptr<Inventory>> FindDevices(const WorkerConfig& confi
 }
 
 absl::StatusOr<OpenFile> LockSpool(const Spool& spool) {
-  const std::string path = spool.LockPath();
-  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file.valid()) return FileError(errno, path, "cannot open");
-  if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "{}: another agent works with this spool; stop it, or name another folder "
-                 "(--spool) and another name (--name)",
-                 spool.root());
-  }
-  return file;
+  return LockFileAlone(spool.LockPath(),
+                       fmt::format("{}: another agent works with this spool; stop it, or name "
+                                   "another folder (--spool) and another name (--name)",
+                                   spool.root()));
 }
 
 }  // namespace lrti::worker

@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "services/shell/config_flags.h"
 #include "services/shell/end_signals.h"
+#include "services/shell/program.h"
 #include "services/worker/host.h"
 #include "services/worker/program.h"
 #include "services/worker/rank/shim.h"
@@ -19,23 +20,12 @@
 namespace lrti::worker {
 namespace {
 
-constexpr int kFailure = 1, kBadInput = 2, kInterrupted = 130;
+constexpr const char* kProgram = "lrti-worker";
 constexpr int kReplaced = SIGUSR1;  // sent to this process by itself
-
-int Report(const absl::Status& status) {
-  std::fprintf(stderr, "lrti-worker: %s\n", Message(status).c_str());
-  const bool bad_input = absl::IsInvalidArgument(status) || absl::IsNotFound(status);
-  return bad_input ? kBadInput : kFailure;
-}
 
 void Warn(const std::string& news) { std::fprintf(stderr, "lrti-worker: %s\n", news.c_str()); }
 
-std::string Variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  return value == nullptr ? "" : value;
-}
-
-void AddFlags(CLI::App& app, shell::ConfigFlags& flags, bool& insecure) {
+void AddFlags(shell::ConfigFlags& flags) {
   flags.AddText("--coordinator", "coordinator", "HOST:PORT of the coordinator");
   flags.AddText("--name", "name", "Of this machine among all agents");
   flags.AddText("--address", "address", "Where ranks on other machines reach this one");
@@ -45,7 +35,8 @@ void AddFlags(CLI::App& app, shell::ConfigFlags& flags, bool& insecure) {
   flags.AddText("--on-exit", "on_exit", "What becomes of ranks at SIGTERM: leave or drain");
   flags.AddInteger("--cpu-slots", "devices.cpu_slots",
                    "Slots of the processor where there are no GPUs");
-  app.add_flag("--insecure", insecure, "Allow an HTTP address that other hosts can connect to");
+  flags.AddSwitch("--insecure", "insecure",
+                  "Allow an HTTP address that other hosts can connect to");
 }
 
 // Tells the coordinator and, if so configured, has the ranks end; a second signal ends the waiting.
@@ -64,24 +55,25 @@ void Drain(Program& program, const WorkerConfig& config, const shell::EndSignals
 
 int Serve(WorkerConfig config) {
   const shell::EndSignals signals({kReplaced});
-  const absl::Status decided = DecideAutos(Variable, config);
-  if (!decided.ok()) return Report(decided);
+  const absl::Status decided = DecideAutos(shell::Variable, config);
+  if (!decided.ok()) return shell::Report(kProgram, decided);
   const pid_t self = ::getpid();
   auto program = Program::Start(config, Warn, [self] { ::kill(self, kReplaced); });
-  if (!program.ok()) return Report(program.status());
+  if (!program.ok()) return shell::Report(kProgram, program.status());
   std::fputs((*program)->Describe().c_str(), stdout);
   std::fflush(stdout);
   const int signal = signals.Wait();
   if (signal == kReplaced) {
     program->reset();
-    return Report(Error(absl::StatusCode::kAborted,
+    return shell::Report(
+        kProgram, Error(absl::StatusCode::kAborted,
                         "another agent named '{}' has taken over; give each machine a name of its "
                         "own (--name)",
                         config.name));
   }
   Drain(**program, config, signals);
   program->reset();
-  return signal == SIGINT ? kInterrupted : 0;
+  return signal == SIGINT ? shell::kInterrupted : shell::kDone;
 }
 
 int Main(int argc, char** argv) {
@@ -98,19 +90,11 @@ int Main(int argc, char** argv) {
       "Exit codes: 0 done, 1 failure (another agent runs, an address is taken), 2 bad flags or "
       "config, 130 interrupted.");
   shell::ConfigFlags flags(app);
-  bool insecure = false;
-  AddFlags(app, flags, insecure);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadInput;
-  }
-  const auto parse = [&](const std::string& yaml, std::vector<std::string> overrides) {
-    if (insecure) overrides.push_back("insecure=true");
-    return ParseWorkerConfig(yaml, overrides);
-  };
-  const auto config = shell::LoadConfig(flags, parse);
-  if (!config.ok()) return Report(config.status());
+  AddFlags(flags);
+  int exit_code = shell::kDone;
+  if (!shell::ParseFlags(app, argc, argv, exit_code)) return exit_code;
+  const auto config = shell::LoadConfig(flags, ParseWorkerConfig);
+  if (!config.ok()) return shell::Report(kProgram, config.status());
   return flags.Answer(*config, "lrti-worker config") ? 0 : Serve(*config);
 }
 

@@ -16,6 +16,7 @@
 #include "cli/ctl/stack/ports.h"
 #include "cli/ctl/stack/process.h"
 #include "common/base/files.h"
+#include "common/base/lock_file.h"
 #include "common/base/status.h"
 
 namespace lrti::ctl {
@@ -182,13 +183,8 @@ absl::StatusOr<Stack> KnownStack(const std::string& state) {
 
 absl::StatusOr<OpenFile> LockStack(const std::string& state) {
   const std::string path = JoinPath(state, "stack.lock");
-  OpenFile lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return FileError(errno, path, "cannot open");
-  if (::flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 "{}: another lrti-ctl up or down is at work; wait for it", path);
-  }
-  return lock;
+  return LockFileAlone(
+      path, fmt::format("{}: another lrti-ctl up or down is at work; wait for it", path));
 }
 
 std::string OwnFolder() {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "common/base/files.h"
+#include "common/base/lock_file.h"
 #include "common/base/mutex.h"
 #include "common/base/open_file.h"
 #include "common/base/status.h"
@@ -35,14 +36,9 @@ constexpr const char* kSchema = R"sql(
 
 absl::StatusOr<OpenFile> LockFolder(const std::string& folder) {
   const std::string path = JoinPath(folder, "lock");
-  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file.valid()) return FileError(errno, path, "open");
-  if (::flock(file.fd(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno != EWOULDBLOCK) return FileError(errno, path, "lock");
-  return Error(absl::StatusCode::kFailedPrecondition,
-               "{}: another coordinator uses it; stop that one, or give this one another state "
-               "directory",
-               folder);
+  return LockFileAlone(path, fmt::format("{}: another coordinator uses it; stop that one, or give "
+                                         "this one another state directory",
+                                         folder));
 }
 
 absl::StatusOr<int64_t> VersionOf(Database& database) {
