@@ -24,6 +24,14 @@ if(LRTI_SANITIZE MATCHES thread)
   endif()
 endif()
 
+# Presets that compile everything from nothing (release, asan, tsan) take a folder's files together, in a third of
+# the time. So two files of a folder have no two different things of one name, hidden or not; dev, clang and fuzz
+# compile each file alone.
+if(CMAKE_UNITY_BUILD)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
+  target_compile_options(lrti_build INTERFACE -Wno-subobject-linkage)  # takes an included .cc file for a header
+endif()
+
 # ccache must be told that a precompiled header may be cached.
 find_program(LRTI_CCACHE ccache)
 if(LRTI_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -18,13 +18,13 @@
 namespace lrti::vsr {
 namespace {
 
-struct Arguments {
+struct EvalArguments {
   std::string config, checkpoint, device = "auto";
   std::vector<std::string> overrides;
   bool json = false;
 };
 
-absl::Status Eval(const Arguments& arguments) {
+absl::Status Eval(const EvalArguments& arguments) {
   const SystemClock clock;
   LRTI_ASSIGN_OR_RETURN(const job::Job job, job::ParseFile(arguments.config, arguments.overrides));
   LRTI_ASSIGN_OR_RETURN(const c10::Device device, train::ParseDevice(arguments.device));
@@ -46,7 +46,7 @@ absl::Status Eval(const Arguments& arguments) {
 }  // namespace
 
 void AddEval(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<EvalArguments>();
   CLI::App* command =
       app.add_subcommand("eval", "Measure a checkpoint on the evaluation sets of a job.");
   command->add_option("config", arguments->config, "Job file: network and evaluation sets")

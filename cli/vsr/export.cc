@@ -28,11 +28,11 @@ const std::map<std::string, Naming> kNamings = {{"basicsr", Naming::kBasicSr},
                                                 {"mmagic", Naming::kMmagic}};
 const std::map<std::string, Which> kWhich = {{"ema", Which::kAveraged}, {"raw", Which::kRaw}};
 
-struct Arguments {
+struct ExportArguments {
   std::string from, to, format, naming = "basicsr", weights = "ema";
 };
 
-absl::StatusOr<Format> FormatOf(const Arguments& arguments) {
+absl::StatusOr<Format> FormatOf(const ExportArguments& arguments) {
   if (!arguments.format.empty()) return kFormats.at(arguments.format);
   const std::string extension = std::filesystem::path(arguments.to).extension();
   const auto known = kFormats.find(extension.empty() ? "" : extension.substr(1));
@@ -51,7 +51,7 @@ NamedTensors Named(const NamedTensors& tensors, Naming naming) {
   return named;
 }
 
-absl::Status Export(const Arguments& arguments) {
+absl::Status Export(const ExportArguments& arguments) {
   LRTI_ASSIGN_OR_RETURN(const Format format, FormatOf(arguments));
   LRTI_ASSIGN_OR_RETURN(const checkpoint::Weights weights,
                         checkpoint::ReadWeights(arguments.from, kWhich.at(arguments.weights)));
@@ -71,7 +71,7 @@ absl::Status Export(const Arguments& arguments) {
 }  // namespace
 
 void AddExport(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ExportArguments>();
   CLI::App* command = app.add_subcommand(
       "export", "Write a checkpoint's weights as one file that other programs read.");
   command

@@ -42,7 +42,7 @@ constexpr std::array kKinds = {
     Kind{"product", "other matrix products", &nn::Macs::product},
 };
 
-struct Arguments {
+struct InspectArguments {
   NetworkFlags network;
   std::string size = "180x320";
   int64_t depth = 2;
@@ -78,7 +78,7 @@ absl::StatusOr<nn::FrameCost> Cost(const job::ModelConfig& config, const FrameSi
   }
 }
 
-absl::StatusOr<Inspection> Look(const Arguments& arguments) {
+absl::StatusOr<Inspection> Look(const InspectArguments& arguments) {
   Inspection found;
   LRTI_ASSIGN_OR_RETURN(found.size, ParseFrameSize(arguments.size));
   LRTI_ASSIGN_OR_RETURN(const Network network, FindNetwork(arguments.network));
@@ -248,7 +248,7 @@ Json ToJson(const Inspection& found) {
             {"bytes", BytesBySizeJson(found, of_clip)}}}};
 }
 
-absl::Status Inspect(const Arguments& arguments) {
+absl::Status Inspect(const InspectArguments& arguments) {
   LRTI_ASSIGN_OR_RETURN(const Inspection found, Look(arguments));
   if (arguments.json) {
     std::puts(ToJson(found).dump(2).c_str());
@@ -261,7 +261,7 @@ absl::Status Inspect(const Arguments& arguments) {
 }  // namespace
 
 void AddInspect(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   CLI::App* command = app.add_subcommand(
       "inspect", "Show a network: modules, parameters, multiply-accumulates, hidden states.");
   command->add_option("config", arguments->network.config, "Job file that names the network");

@@ -11,8 +11,6 @@ namespace {
 namespace kind = events::kind;
 
 constexpr int kWidth = 24;
-constexpr absl::Duration kRedraw = absl::Milliseconds(100);
-constexpr absl::Duration kPlainLine = absl::Seconds(10);
 
 std::string StepText(const events::Event& event, int64_t iterations) {
   return fmt::format("step {}/{}  loss {:.4f}  {:.2f} dB  {:.2f} steps/s  ETA {}  {}",
@@ -23,6 +21,10 @@ std::string StepText(const events::Event& event, int64_t iterations) {
 }
 
 }  // namespace
+
+absl::Duration DrawnEvery(bool terminal) {
+  return terminal ? absl::Milliseconds(100) : absl::Seconds(10);
+}
 
 std::string Bar(double done) {
   const int filled = static_cast<int>(done * kWidth);
@@ -76,7 +78,7 @@ void ProgressBar::Emit(const events::Event& event) {
 
 void ProgressBar::OnStep(const events::Event& event) {
   const bool is_last = event.value("step", int64_t{0}) == iterations_;
-  if (clock_.Steady() - last_ < (terminal_ ? kRedraw : kPlainLine) && !is_last) return;
+  if (clock_.Steady() - last_ < DrawnEvery(terminal_) && !is_last) return;
   last_ = clock_.Steady();
   const std::string text = StepText(event, iterations_);
   if (!terminal_) return Print(text);

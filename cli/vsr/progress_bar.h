@@ -33,6 +33,9 @@ class ProgressBar final : public events::EventSink {
   absl::Duration last_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };
 
+/// How long a bar stays as it is: on a terminal it is redrawn, elsewhere each time adds a line.
+absl::Duration DrawnEvery(bool terminal);
+
 /// A bar of fixed width, filled up to `done`, 0 to 1.
 std::string Bar(double done);
 

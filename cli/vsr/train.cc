@@ -28,7 +28,7 @@ namespace {
 
 constexpr const char* kEventFdVariable = "LRTI_EVENT_FD";
 
-struct Arguments {
+struct TrainArguments {
   std::string config, run_dir, device = "auto", log_format = "auto";
   std::vector<std::string> overrides;
   bool resume = false;
@@ -88,7 +88,7 @@ absl::StatusOr<c10::Device> DeviceOf(const std::string& text, const train::Ranks
   return train::ParseDevice("cuda:" + std::to_string(ranks.local_rank));
 }
 
-absl::Status Train(const Arguments& arguments, const train::Ranks& ranks) {
+absl::Status Train(const TrainArguments& arguments, const train::Ranks& ranks) {
   const SystemClock clock;
   LRTI_ASSIGN_OR_RETURN(const job::Job job, job::ParseFile(arguments.config, arguments.overrides));
   LRTI_ASSIGN_OR_RETURN(const c10::Device device, DeviceOf(arguments.device, ranks));
@@ -111,7 +111,7 @@ absl::Status Train(const Arguments& arguments, const train::Ranks& ranks) {
 
 /// The job as processes of this machine. The parent looks at the job first: what is wrong with it
 /// is said once.
-absl::StatusOr<int> TrainAsRanks(const Arguments& arguments) {
+absl::StatusOr<int> TrainAsRanks(const TrainArguments& arguments) {
   LRTI_ASSIGN_OR_RETURN(const job::Job job, job::ParseFile(arguments.config, arguments.overrides));
   const std::string folder = arguments.run_dir.empty()
                                  ? DefaultRunFolder(job.metadata.name, arguments.resume)
@@ -134,7 +134,7 @@ ExitCode CodeOf(const absl::Status& status) {
   return ExitCodeOf(status);
 }
 
-int TrainCommand(const Arguments& arguments) {
+int TrainCommand(const TrainArguments& arguments) {
   const auto ranks = train::ReadRanks(train::ProcessEnvironment);
   if (!ranks.ok()) return ReportStatus(ranks.status());
   if (arguments.ranks > 1) {
@@ -157,7 +157,7 @@ int TrainCommand(const Arguments& arguments) {
 }  // namespace
 
 void AddTrain(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand(
       "train", "Train a job to its end. Ctrl-C saves a checkpoint and stops; again: at once.");
   command->add_option("config", arguments->config, "Job file (docs/configuration.md)")->required();

@@ -34,7 +34,7 @@ constexpr int64_t kScale = 4;
 const std::map<std::string, job::Precision> kPrecisions = {{"fp32", job::Precision::kFp32},
                                                            {"bf16", job::Precision::kBf16}};
 
-struct Arguments {
+struct UpscaleArguments {
   NetworkFlags network;
   std::string input, output, device = "auto", precision;
   int64_t bits = 8;
@@ -63,7 +63,7 @@ absl::Status CheckFrames(const PictureSequence& input, const job::ModelConfig& c
 /// Frames that go to a folder one by one, and how far that is.
 class Output {
  public:
-  Output(const Arguments& arguments, const PictureSequence& input, const Clock& clock)
+  Output(const UpscaleArguments& arguments, const PictureSequence& input, const Clock& clock)
       : arguments_(arguments),
         input_(input),
         bar_("upscaling", isatty(STDERR_FILENO) == 1, clock) {}
@@ -101,7 +101,7 @@ class Output {
     bar_.Show(done / all, fmt::format("{}/{} frames written", written_, input_.frames()));
   }
 
-  const Arguments& arguments_;
+  const UpscaleArguments& arguments_;
   const PictureSequence& input_;
   WorkBar bar_;
   int64_t states_ = 0;
@@ -128,7 +128,8 @@ absl::Status Run(nn::Model& model, const at::Tensor& frames, job::Precision prec
   return absl::OkStatus();
 }
 
-void Report(const Arguments& arguments, const PictureSequence& input, absl::Duration elapsed) {
+void Report(const UpscaleArguments& arguments, const PictureSequence& input,
+            absl::Duration elapsed) {
   const int64_t height = kScale * input.size.height;
   const int64_t width = kScale * input.size.width;
   if (!arguments.json) {
@@ -147,7 +148,7 @@ void Report(const Arguments& arguments, const PictureSequence& input, absl::Dura
   std::puts(json.dump(2).c_str());
 }
 
-absl::Status Upscale(const Arguments& arguments) {
+absl::Status Upscale(const UpscaleArguments& arguments) {
   const SystemClock clock;
   LRTI_ASSIGN_OR_RETURN(const c10::Device device, train::ParseDevice(arguments.device));
   LRTI_RETURN_IF_ERROR(CheckOutputFolder(arguments.output, arguments.input, arguments.overwrite));
@@ -177,7 +178,7 @@ absl::Status Upscale(const Arguments& arguments) {
 }  // namespace
 
 void AddUpscale(CLI::App& app, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<UpscaleArguments>();
   CLI::App* command = app.add_subcommand("upscale", "Enlarge a video four times.");
   command
       ->add_option("frames", arguments->input, "A folder of pictures, one a frame, or a video file")

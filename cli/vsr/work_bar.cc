@@ -7,12 +7,6 @@
 #include "fmt/format.h"
 
 namespace lrti::vsr {
-namespace {
-
-constexpr absl::Duration kRedraw = absl::Milliseconds(100);
-constexpr absl::Duration kPlainLine = absl::Seconds(10);
-
-}  // namespace
 
 WorkBar::WorkBar(std::string what, bool terminal, const Clock& clock)
     : what_(std::move(what)), terminal_(terminal), clock_(clock), begin_(clock.Steady()) {}
@@ -23,7 +17,7 @@ WorkBar::~WorkBar() {
 
 void WorkBar::Show(double done, const std::string& note) {
   const absl::Duration now = clock_.Steady();
-  if (now - last_ < (terminal_ ? kRedraw : kPlainLine) && done < 1) return;
+  if (now - last_ < DrawnEvery(terminal_) && done < 1) return;
   last_ = now;
   const std::string left =
       done > 0 ? "ETA " + ShortDuration(elapsed() * ((1 - done) / done)) : "begins";

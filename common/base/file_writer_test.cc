@@ -1,6 +1,5 @@
 #include "common/base/file_writer.h"
 
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "gmock/gmock.h"
@@ -12,7 +11,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::string Content(const std::string& path) { return ReadFile(path, 1 << 24).value(); }
 std::vector<std::string> Names(const TemporaryFolder& folder) {
   return ListFolder(folder.path()).value();
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/base/check.h"
+#include "common/base/files.h"
 
 namespace lrti {
 
@@ -33,6 +34,9 @@ class TemporaryFolder {
  private:
   std::string path_;
 };
+
+/// For tests: what is in a file of at most 16 MiB, which is there.
+inline std::string Content(const std::string& path) { return ReadFile(path, 1 << 24).value(); }
 
 /// For tests: no file of this process can grow beyond `bytes` while the object lives. The nearest
 /// thing to a full disk that needs no rights: the kernel cuts a write short, then refuses.

@@ -18,7 +18,7 @@ std::string Changed(const std::string& yaml, const std::vector<std::string>& ass
   return text.ok() ? *text : Message(text.status());
 }
 
-struct Case {
+struct Change {
   const char* yaml;
   const char* assignment;
   const char* result;
@@ -26,23 +26,23 @@ struct Case {
 
 TEST(ApplyOverrides, ChangesOneValueAndKeepsTheRest) {
   const std::array cases = {
-      Case{"{a: 1, b: 2}", "a=3", "a: 3\nb: 2\n"},
-      Case{"{a: {b: 1, c: x}}", "a.b=2e-4", "a:\n  b: 2e-4\n  c: x\n"},
-      Case{"{a: [1, 2]}", "a.1=3", "a: [1, 3]\n"},
-      Case{"{a: [1, 2]}", "a.2=3", "a: [1, 2, 3]\n"},
-      Case{"{a: [{b: 1}]}", "a.0.b=2", "a:\n  - b: 2\n"},
-      Case{"{a: [{b: 1}]}", "a.1.b=2", "a:\n  - b: 1\n  - b: 2\n"},
-      Case{"a: [1]", "a=[3, 4]", "a: [3, 4]\n"},
-      Case{"a: 1", "a={type: x, m: 2}", "a:\n  type: x\n  m: 2\n"},
-      Case{"a: 1", "a=", "a: \"\"\n"},
-      Case{"a: 1", "a=~", "a: null\n"},
-      Case{"a: 1", "a='3'", "a: \"3\"\n"},
-      Case{"a: 1", "a=x=y", "a: \"x=y\"\n"},
-      Case{"a: 1", "a=000", "a: 000\n"},
-      Case{"a:", "a.b=1", "a:\n  b: 1\n"},
-      Case{"", "a.b.c=1", "a:\n  b:\n    c: 1\n"},
-      Case{"", "a.0.b=1", "a:\n  - b: 1\n"},
-      Case{"{s: '1', t: \"yes\", u: 1.50}", "v=1", "s: \"1\"\nt: \"yes\"\nu: 1.50\nv: 1\n"},
+      Change{"{a: 1, b: 2}", "a=3", "a: 3\nb: 2\n"},
+      Change{"{a: {b: 1, c: x}}", "a.b=2e-4", "a:\n  b: 2e-4\n  c: x\n"},
+      Change{"{a: [1, 2]}", "a.1=3", "a: [1, 3]\n"},
+      Change{"{a: [1, 2]}", "a.2=3", "a: [1, 2, 3]\n"},
+      Change{"{a: [{b: 1}]}", "a.0.b=2", "a:\n  - b: 2\n"},
+      Change{"{a: [{b: 1}]}", "a.1.b=2", "a:\n  - b: 1\n  - b: 2\n"},
+      Change{"a: [1]", "a=[3, 4]", "a: [3, 4]\n"},
+      Change{"a: 1", "a={type: x, m: 2}", "a:\n  type: x\n  m: 2\n"},
+      Change{"a: 1", "a=", "a: \"\"\n"},
+      Change{"a: 1", "a=~", "a: null\n"},
+      Change{"a: 1", "a='3'", "a: \"3\"\n"},
+      Change{"a: 1", "a=x=y", "a: \"x=y\"\n"},
+      Change{"a: 1", "a=000", "a: 000\n"},
+      Change{"a:", "a.b=1", "a:\n  b: 1\n"},
+      Change{"", "a.b.c=1", "a:\n  b:\n    c: 1\n"},
+      Change{"", "a.0.b=1", "a:\n  - b: 1\n"},
+      Change{"{s: '1', t: \"yes\", u: 1.50}", "v=1", "s: \"1\"\nt: \"yes\"\nu: 1.50\nv: 1\n"},
   };
   for (const auto& [yaml, assignment, result] : cases) {
     SCOPED_TRACE(std::string(yaml) + " with " + assignment);
@@ -57,19 +57,21 @@ TEST(ApplyOverrides, AppliesAllInTheirOrder) {
 
 TEST(ApplyOverrides, RefusesWithTheAssignmentAndTheReason) {
   const std::array cases = {
-      Case{"", "a", "override 'a': write path=value, such as spec.train.iterations=100"},
-      Case{"", "=1", "override '=1': the path has an empty part"},
-      Case{"", "a..b=1", "override 'a..b=1': the path has an empty part"},
-      Case{"a: 1", "a.b=1", "override 'a.b=1': a is a single value; it has no 'b'"},
-      Case{"a: [1]", "a.b=1",
-           "override 'a.b=1': a is a list of 1; 'b' is no place in it, write a number such as 0"},
-      Case{"a: [1]", "a.-1=1",
-           "override 'a.-1=1': a is a list of 1; '-1' is no place in it, write a number such as 0"},
-      Case{"a: [1]", "a.3=1", "override 'a.3=1': a is a list of 1; 3 is beyond its end"},
-      Case{"", "a=[1",
-           "override 'a=[1': line 1, column 1: a key must be text (or a bracket is never closed)"},
-      Case{"a: [", "a=1", "line 1, column 4: a bracket is never closed"},
-      Case{"x", "a=1", "override 'a=1': the document is a single value; it has no 'a'"},
+      Change{"", "a", "override 'a': write path=value, such as spec.train.iterations=100"},
+      Change{"", "=1", "override '=1': the path has an empty part"},
+      Change{"", "a..b=1", "override 'a..b=1': the path has an empty part"},
+      Change{"a: 1", "a.b=1", "override 'a.b=1': a is a single value; it has no 'b'"},
+      Change{"a: [1]", "a.b=1",
+             "override 'a.b=1': a is a list of 1; 'b' is no place in it, write a number such as 0"},
+      Change{
+          "a: [1]", "a.-1=1",
+          "override 'a.-1=1': a is a list of 1; '-1' is no place in it, write a number such as 0"},
+      Change{"a: [1]", "a.3=1", "override 'a.3=1': a is a list of 1; 3 is beyond its end"},
+      Change{
+          "", "a=[1",
+          "override 'a=[1': line 1, column 1: a key must be text (or a bracket is never closed)"},
+      Change{"a: [", "a=1", "line 1, column 4: a bracket is never closed"},
+      Change{"x", "a=1", "override 'a=1': the document is a single value; it has no 'a'"},
   };
   for (const auto& [yaml, assignment, message] : cases) {
     SCOPED_TRACE(assignment);

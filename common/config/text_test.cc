@@ -8,23 +8,23 @@ namespace lrti::config {
 namespace {
 
 TEST(Nearest, FindsTheNameThatWasMeant) {
-  struct Case {
+  struct Typed {
     const char* typed;
     const char* meant;
   };
   const std::array cases = {
-      Case{"iteratons", "iterations"},
-      Case{"itertaions", "iterations"},
-      Case{"Iterations", "iterations"},
-      Case{"iteration", "iterations"},
-      Case{"sed", "seed"},
-      Case{"LR", "lr"},
-      Case{"tf33", "tf32"},
-      Case{"unlike", ""},
-      Case{"", ""},
-      Case{"l", ""},
-      Case{"xr", ""},
-      Case{"iterationsmany", ""},
+      Typed{"iteratons", "iterations"},
+      Typed{"itertaions", "iterations"},
+      Typed{"Iterations", "iterations"},
+      Typed{"iteration", "iterations"},
+      Typed{"sed", "seed"},
+      Typed{"LR", "lr"},
+      Typed{"tf33", "tf32"},
+      Typed{"unlike", ""},
+      Typed{"", ""},
+      Typed{"l", ""},
+      Typed{"xr", ""},
+      Typed{"iterationsmany", ""},
   };
   for (const auto& [typed, meant] : cases) {
     SCOPED_TRACE(typed);

@@ -13,7 +13,7 @@
 namespace lrti::nn {
 namespace {
 
-struct Inputs {
+struct Operands {
   at::Tensor x;
   at::Tensor offset;
   at::Tensor mask;
@@ -24,7 +24,7 @@ struct Inputs {
 };
 
 // Offsets of a few pixels, so that many places lie outside.
-Inputs Noise(int64_t batch, int64_t channels, int64_t groups, int64_t height, int64_t width) {
+Operands Noise(int64_t batch, int64_t channels, int64_t groups, int64_t height, int64_t width) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(11);
   const auto noise = [&](at::IntArrayRef sizes) {
     return at::randn(sizes, generator, at::kDouble);
@@ -37,7 +37,7 @@ Inputs Noise(int64_t batch, int64_t channels, int64_t groups, int64_t height, in
 using Op = at::Tensor (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&,
                           const at::Tensor&, const at::Tensor&);
 
-at::Tensor Convolved(Op op, const Inputs& in) {
+at::Tensor Convolved(Op op, const Operands& in) {
   return op(in.x, in.offset, in.mask, in.weight, in.bias);
 }
 
@@ -61,7 +61,7 @@ double Sample(const at::Tensor& image, double y, double x) {
 }
 
 // One output element by the definition.
-double Element(const Inputs& in, int64_t image, int64_t out, int64_t row, int64_t column) {
+double Element(const Operands& in, int64_t image, int64_t out, int64_t row, int64_t column) {
   const int64_t groups = in.mask.size(1) / 9;
   double sum = in.bias[out].item<double>();
   for (int64_t c = 0; c < in.x.size(1); ++c) {
@@ -81,7 +81,7 @@ double Element(const Inputs& in, int64_t image, int64_t out, int64_t row, int64_
 }
 
 TEST(DeformConv, IsItsDefinition) {
-  const Inputs in = Noise(2, 4, 2, 5, 7);
+  const Operands in = Noise(2, 4, 2, 5, 7);
   const at::Tensor fast = Convolved(DeformConv, in);
   const at::Tensor plain = Convolved(PlainDeformConv, in);
   ASSERT_EQ(fast.sizes(), at::IntArrayRef({2, 5, 5, 7}));
@@ -94,7 +94,7 @@ TEST(DeformConv, IsItsDefinition) {
 }
 
 TEST(DeformConv, WithoutOffsetsIsAConvolution) {
-  Inputs in = Noise(1, 6, 3, 8, 9);
+  Operands in = Noise(1, 6, 3, 8, 9);
   in.offset.zero_();
   in.mask.fill_(1);
   EXPECT_LT(Distance(Convolved(DeformConv, in), at::conv2d(in.x, in.weight, in.bias, 1, 1)), 1e-12);
@@ -102,7 +102,7 @@ TEST(DeformConv, WithoutOffsetsIsAConvolution) {
 
 // More pixels than one piece of columns holds, and threads that share them.
 TEST(DeformConv, PiecesAndThreadsChangeNothing) {
-  Inputs in = Noise(1, 64, 16, 48, 41);
+  Operands in = Noise(1, 64, 16, 48, 41);
   const at::Tensor plain = Convolved(PlainDeformConv, in);
   std::vector<at::Tensor> gradients;
   for (const int threads : {1, 3}) {
@@ -126,7 +126,7 @@ at::Tensor Differences(const std::function<at::Tensor()>& loss, const at::Tensor
 }
 
 TEST(DeformConv, GradientsAreThoseOfDifferencesAndOfThePlainVersion) {
-  Inputs in = Noise(2, 4, 2, 3, 4);
+  Operands in = Noise(2, 4, 2, 3, 4);
   const auto loss = [&](Op op) { return Convolved(op, in).square().sum(); };
   std::vector<at::Tensor> expected;
   for (at::Tensor* input : in.All()) {
@@ -145,7 +145,7 @@ TEST(DeformConv, GradientsAreThoseOfDifferencesAndOfThePlainVersion) {
 
 TEST(DeformConv, WhatIsNotANumberStaysSo) {
   for (const Op op : {&DeformConv, &PlainDeformConv}) {
-    Inputs in = Noise(1, 2, 1, 3, 3);
+    Operands in = Noise(1, 2, 1, 3, 3);
     in.mask[0][0][1][1] = std::nan("");
     in.offset[0][5][0][0] = std::nan("");
     const at::Tensor output = Convolved(op, in)[0];
@@ -160,7 +160,7 @@ TEST(DeformConv, WhatIsNotANumberStaysSo) {
 }
 
 TEST(DeformConv, AnswersInTheTypeOfItsImage) {
-  Inputs in = Noise(1, 4, 2, 6, 6);
+  Operands in = Noise(1, 4, 2, 6, 6);
   const at::Tensor exact = Convolved(DeformConv, in);
   for (at::Tensor* input : in.All()) *input = input->to(at::kFloat);
   EXPECT_LT(Distance(Convolved(DeformConv, in).to(at::kDouble), exact), 1e-4);
@@ -171,24 +171,24 @@ TEST(DeformConv, AnswersInTheTypeOfItsImage) {
 }
 
 TEST(DeformConv, RefusesWhatDoesNotFit) {
-  const Inputs good = Noise(1, 4, 2, 6, 6);
+  const Operands good = Noise(1, 4, 2, 6, 6);
   const auto refused = [&](const auto& spoil) {
-    Inputs in = good;
+    Operands in = good;
     spoil(in);
     EXPECT_THROW(Convolved(DeformConv, in), c10::Error);
     EXPECT_THROW(Convolved(PlainDeformConv, in), c10::Error);
   };
-  refused([](Inputs& in) { in.x = in.x[0]; });
-  refused([](Inputs& in) { in.x = in.x.narrow(1, 0, 3); });
-  refused([](Inputs& in) { in.mask = in.mask.narrow(1, 0, 17); });
-  refused([](Inputs& in) { in.mask = in.mask.narrow(1, 0, 8); });
-  refused([](Inputs& in) { in.offset = in.offset.narrow(2, 0, 5); });
-  refused([](Inputs& in) { in.weight = in.weight.narrow(3, 0, 1); });
-  refused([](Inputs& in) { in.bias = in.bias.narrow(0, 0, 4); });
+  refused([](Operands& in) { in.x = in.x[0]; });
+  refused([](Operands& in) { in.x = in.x.narrow(1, 0, 3); });
+  refused([](Operands& in) { in.mask = in.mask.narrow(1, 0, 17); });
+  refused([](Operands& in) { in.mask = in.mask.narrow(1, 0, 8); });
+  refused([](Operands& in) { in.offset = in.offset.narrow(2, 0, 5); });
+  refused([](Operands& in) { in.weight = in.weight.narrow(3, 0, 1); });
+  refused([](Operands& in) { in.bias = in.bias.narrow(0, 0, 4); });
 }
 
 TEST(DeformConv, RefusesASecondDerivative) {
-  Inputs in = Noise(1, 4, 2, 4, 4);
+  Operands in = Noise(1, 4, 2, 4, 4);
   in.x.requires_grad_();
   const at::Tensor loss = Convolved(DeformConv, in).square().sum();
   EXPECT_THROW(torch::autograd::grad({loss}, {in.x}, {}, /*retain_graph=*/true,

@@ -24,7 +24,7 @@ Spynet::Pyramid Window(const Spynet::Pyramid& pyramid, int64_t batch, int64_t be
   return window;
 }
 
-Spynet::Pyramid Joined(const Spynet::Pyramid& a, const Spynet::Pyramid& b) {
+Spynet::Pyramid JoinedPyramids(const Spynet::Pyramid& a, const Spynet::Pyramid& b) {
   Spynet::Pyramid joined;
   for (size_t level = 0; level < a.size(); ++level) joined.push_back(at::cat({a[level], b[level]}));
   return joined;
@@ -47,10 +47,10 @@ Flows OfFewFrames(Spynet& spynet, const at::Tensor& frames, int64_t forward_coun
   const auto window = [&](int64_t begin, int64_t count) {
     return Window(all, batch, begin, count);
   };
-  const at::Tensor both =
-      spynet.Flow(Joined(window(1, forward_count), window(backward_first, backward_count)),
-                  Joined(window(0, forward_count), window(backward_first + 1, backward_count)),
-                  frames.size(3), frames.size(4));
+  const at::Tensor both = spynet.Flow(
+      JoinedPyramids(window(1, forward_count), window(backward_first, backward_count)),
+      JoinedPyramids(window(0, forward_count), window(backward_first + 1, backward_count)),
+      frames.size(3), frames.size(4));
   const at::Tensor forward =
       both.narrow(0, 0, batch * forward_count).unflatten(0, {batch, forward_count});
   const at::Tensor backward = both.narrow(0, batch * forward_count, batch * backward_count)

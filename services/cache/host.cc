@@ -13,8 +13,6 @@
 namespace lrti::cache {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
-
 uint64_t GroupLimit() {
   const auto text = ReadFile("/sys/fs/cgroup/memory.max", 64);
   uint64_t bytes = 0;

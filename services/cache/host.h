@@ -8,6 +8,8 @@
 
 namespace lrti::cache {
 
+inline constexpr uint64_t kMiB = 1 << 20;
+
 /// Memory that this process may use: the machine's, or less where its control group has a limit.
 uint64_t HostMemoryBytes();
 

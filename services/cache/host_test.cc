@@ -11,8 +11,6 @@
 namespace lrti::cache {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
-
 TEST(Host, ThePoolIsATenthOfTheMemoryWithinBounds) {
   EXPECT_EQ(DefaultPoolBytes(10'000 * kMiB), 1'000 * kMiB);
   EXPECT_EQ(DefaultPoolBytes(10'000 * kMiB + 17), 1'000 * kMiB);

@@ -14,7 +14,6 @@ namespace lrti::cache {
 namespace {
 
 constexpr const char* kName = "lrti-cache";
-constexpr uint64_t kMiB = 1 << 20;
 
 }  // namespace
 

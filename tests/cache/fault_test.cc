@@ -16,7 +16,7 @@ using hidden_state::PutItem;
 using hidden_state::PutStatus;
 using hidden_state::StateKey;
 
-constexpr size_t kBytes = 3 << 20;
+constexpr size_t kStateBytes = 3 << 20;
 constexpr uint32_t kStates = 12;
 constexpr absl::Duration kDeadline = absl::Milliseconds(150);
 constexpr absl::Duration kGrace = absl::Milliseconds(20);
@@ -50,7 +50,7 @@ struct Cluster {
     const absl::Duration end = clock.Steady() + absl::Seconds(60);
     for (size_t stored = 0; stored < keys.size();) {
       ASSERT_LT(clock.Steady(), end);
-      const PutItem item = PutOf(keys[stored], 10, kBytes);
+      const PutItem item = PutOf(keys[stored], 10, kStateBytes);
       if (store->Put(std::span(&item, 1))[0] == PutStatus::kStored) ++stored;
     }
   }
@@ -62,7 +62,7 @@ struct Cluster {
     const absl::Duration took = clock.Steady() - begin;
     for (size_t i = 0; i < keys.size(); ++i) {
       if (results[i].status == GetStatus::kHit) {
-        EXPECT_TRUE(IsRight(results[i], keys[i], kBytes));
+        EXPECT_TRUE(IsRight(results[i], keys[i], kStateBytes));
       }
     }
     return took;
@@ -121,12 +121,12 @@ TEST_P(Fault, ANodeKilledInTheMiddleOfGetsAndPutsNeverMakesAWrongHit) {
       threads.emplace_back([&, t] {
         for (uint64_t step = 11 + t; !stop; step += 2) {
           const StateKey& key = cluster.keys[step % kStates];
-          const PutItem item = PutOf(key, step, kBytes);
+          const PutItem item = PutOf(key, step, kStateBytes);
           if (cluster.store->Put(std::span(&item, 1))[0] == PutStatus::kNoSpace) ++lost;
           const auto got = cluster.store->Get(cluster.keys, {1, 1 << 20, -1});
           for (size_t i = 0; i < got.size(); ++i) {
             if (got[i].status != GetStatus::kHit) continue;
-            if (!IsRight(got[i], cluster.keys[i], kBytes)) ++wrong;
+            if (!IsRight(got[i], cluster.keys[i], kStateBytes)) ++wrong;
           }
           ++gets;
         }
@@ -173,9 +173,9 @@ TEST_P(Fault, G5EveryKindOfCallEndsByItsDeadlineOnAStoppedNode) {
   Cluster cluster(GetParam());
   cluster.Fill();
   cluster.first.Stop();
-  const PutItem item = PutOf(cluster.keys[0], 20, kBytes);
+  const PutItem item = PutOf(cluster.keys[0], 20, kStateBytes);
   std::vector<PutItem> items;
-  for (const StateKey& key : cluster.keys) items.push_back(PutOf(key, 20, kBytes));
+  for (const StateKey& key : cluster.keys) items.push_back(PutOf(key, 20, kStateBytes));
   const std::vector<std::function<void()>> calls = {
       [&] { cluster.store->Get(cluster.keys, kAnyAge).clear(); },
       [&] { cluster.store->Put(items).clear(); },
@@ -225,7 +225,7 @@ TEST(Restart, ANodeThatComesBackEmptyIsNoticedAndServesNothingOld) {
     auto node = std::make_unique<NodeProcess>(folder, "node", path);
     const auto store = OpenStore(StoreOptions({node->endpoint()}), clock);
     const StateKey key = KeyOf(1);
-    const PutItem item = PutOf(key, 10, kBytes);
+    const PutItem item = PutOf(key, 10, kStateBytes);
     ASSERT_EQ(store->Put(std::span(&item, 1))[0], PutStatus::kStored);
     ASSERT_EQ(store->Get(std::span(&key, 1), kAnyAge)[0].status, GetStatus::kHit);
     const uint64_t incarnation = store->client().Health()[0].incarnation;
@@ -244,7 +244,7 @@ TEST(Restart, ANodeThatComesBackEmptyIsNoticedAndServesNothingOld) {
     ASSERT_EQ(store->Put(std::span(&item, 1))[0], PutStatus::kStored);
     const GetResult hit = store->Get(std::span(&key, 1), kAnyAge)[0];
     ASSERT_EQ(hit.status, GetStatus::kHit);
-    EXPECT_TRUE(IsRight(hit, key, kBytes));
+    EXPECT_TRUE(IsRight(hit, key, kStateBytes));
   }
 }
 
@@ -254,7 +254,7 @@ TEST(Token, AWrongOneIsRefusedAndTheJobOfOthersGoesOn) {
   const NodeAt node = StartNode(folder, "node", Path::kUnix, uint64_t{64} << 20);
   const auto owner = OpenStore(StoreOptions({node.endpoint}), clock);
   const StateKey key = KeyOf(1);
-  const PutItem item = PutOf(key, 10, kBytes);
+  const PutItem item = PutOf(key, 10, kStateBytes);
   ASSERT_EQ(owner->Put(std::span(&item, 1))[0], PutStatus::kStored);
 
   client::CacheStore::Options options = StoreOptions({node.endpoint});

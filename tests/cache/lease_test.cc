@@ -14,8 +14,8 @@ using hidden_state::PutItem;
 using hidden_state::PutStatus;
 using hidden_state::StateKey;
 
-constexpr size_t kBytes = 1 << 20;
-constexpr uint32_t kStates = 5;
+constexpr size_t kMiB = 1 << 20;
+constexpr uint32_t kLent = 5;
 constexpr absl::Duration kLong = absl::Seconds(30);
 
 struct Fixture {
@@ -28,13 +28,13 @@ struct Fixture {
   explicit Fixture(Path path = Path::kUnix)
       : node(StartNode(folder, "node", path, uint64_t{64} << 20)) {
     store = OpenStore(StoreOptions({node.endpoint}), clock);
-    for (uint32_t i = 0; i < kStates; ++i) keys.push_back(KeyOf(i));
+    for (uint32_t i = 0; i < kLent; ++i) keys.push_back(KeyOf(i));
     Put(10);
   }
 
   void Put(uint64_t step) {
     for (const StateKey& key : keys) {
-      const PutItem item = PutOf(key, step, kBytes);
+      const PutItem item = PutOf(key, step, kMiB);
       ASSERT_EQ(store->Put(std::span(&item, 1))[0], PutStatus::kStored);
     }
   }
@@ -56,24 +56,24 @@ struct Fixture {
 TEST(Lease, StatesAreReadWhereTheyLie) {
   Fixture fixture;
   const client::LeaseSet leases = fixture.Lease();
-  for (uint32_t i = 0; i < kStates; ++i) {
+  for (uint32_t i = 0; i < kLent; ++i) {
     ASSERT_EQ(leases.answers()[i].fate, Fate::kOk);
     EXPECT_EQ(leases.answers()[i].version.step, 10u);
-    const auto wanted = BlobOf(fixture.keys[i], 10, kBytes);
+    const auto wanted = BlobOf(fixture.keys[i], 10, kMiB);
     EXPECT_TRUE(std::ranges::equal(leases.bytes(i), wanted->bytes));
     EXPECT_EQ(leases.item(i).shape, wanted->shape);
     EXPECT_TRUE(leases.IsSound(i));
     EXPECT_TRUE(leases.StillHeld(i));
   }
-  EXPECT_GE(fixture.node.node->GetStats().engine.states.leased_bytes, kStates * kBytes);
+  EXPECT_GE(fixture.node.node->GetStats().engine.states.leased_bytes, kLent * kMiB);
 }
 
 TEST(Lease, BytesStayWhileNewerStatesComeAndGo) {
   Fixture fixture;
   const client::LeaseSet leases = fixture.Lease();
   for (uint64_t step = 11; step < 40; ++step) fixture.Put(step);  // more than the pool holds
-  for (uint32_t i = 0; i < kStates; ++i) {
-    EXPECT_TRUE(std::ranges::equal(leases.bytes(i), BlobOf(fixture.keys[i], 10, kBytes)->bytes));
+  for (uint32_t i = 0; i < kLent; ++i) {
+    EXPECT_TRUE(std::ranges::equal(leases.bytes(i), BlobOf(fixture.keys[i], 10, kMiB)->bytes));
     EXPECT_TRUE(leases.IsSound(i));
   }
 }
@@ -105,7 +105,7 @@ TEST(Lease, TheyEndWithTheLaneOfAClientThatDies) {
     ASSERT_TRUE(status.ok()) << Message(status);
   }
   EXPECT_EQ(exchange.found().size(), 3u);
-  EXPECT_GE(fixture.node.node->GetStats().engine.states.leased_bytes, 3 * kBytes);
+  EXPECT_GE(fixture.node.node->GetStats().engine.states.leased_bytes, 3 * kMiB);
   lane->reset();
   EXPECT_TRUE(fixture.NothingIsLeased());
 }
@@ -126,8 +126,8 @@ TEST(Lease, MissesAndStaleStatesAreSaidAndHoldNothing) {
   Fixture fixture;
   fixture.keys.push_back(KeyOf(99));
   const client::LeaseSet fresh = fixture.Lease({1, 11, 0});
-  for (uint32_t i = 0; i < kStates; ++i) EXPECT_EQ(fresh.answers()[i].fate, Fate::kStale);
-  EXPECT_EQ(fresh.answers()[kStates].fate, Fate::kMiss);
+  for (uint32_t i = 0; i < kLent; ++i) EXPECT_EQ(fresh.answers()[i].fate, Fate::kStale);
+  EXPECT_EQ(fresh.answers()[kLent].fate, Fate::kMiss);
   EXPECT_TRUE(fixture.NothingIsLeased());
 }
 

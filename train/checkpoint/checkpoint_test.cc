@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "common/base/file_writer.h"
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "gmock/gmock.h"
@@ -54,8 +53,6 @@ std::string Save(const std::string& root, int64_t step) {
 }
 
 std::vector<std::string> Names(const std::string& path) { return ListFolder(path).value(); }
-
-std::string Content(const std::string& path) { return ReadFile(path, 1 << 24).value(); }
 
 void Flip(const std::string& path, size_t at) {
   std::string bytes = Content(path);

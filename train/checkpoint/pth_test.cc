@@ -5,11 +5,11 @@
 #include <array>
 #include <fstream>
 
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "train/checkpoint/test_checkpoints.h"
 
 namespace lrti::checkpoint {
 namespace {
@@ -20,11 +20,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::StartsWith;
-
-// Files that Python's torch.save wrote (tests/data/checkpoints/make.py).
-std::string Saved(const std::string& name) {
-  return std::string(LRTI_TEST_CHECKPOINTS) + "/" + name + ".pth";
-}
 
 Pth Read(const std::string& path, Which which = Which::kAveraged) {
   auto pth = ReadPth(path, which);
@@ -40,10 +35,8 @@ void ExpectEqual(const at::Tensor& got, const at::Tensor& wanted) {
   EXPECT_TRUE(got.equal(wanted)) << got << wanted;
 }
 
-std::string Content(const std::string& path) { return ReadFile(path, 1 << 24).value(); }
-
 // Reads a file of these bytes; its error begins with its path.
-absl::Status ReadBytes(const std::string& bytes) {
+absl::Status ReadPthBytes(const std::string& bytes) {
   const TemporaryFolder folder;
   std::ofstream(folder / "t.pth", std::ios::binary) << bytes;
   const absl::Status status = ReadPth(folder / "t.pth").status();
@@ -139,7 +132,7 @@ TEST(ReadPth, RefusesCodeByNameAndFile) {
 TEST(ReadPth, SaysHowToConvertTheOlderForms) {
   const std::string tar = std::string(257, 'a') + "ustar" + std::string(300, '\0');
   for (const std::string& bytes : {Content(Saved("legacy")), tar, std::string("\x80\x04}.")}) {
-    const absl::Status status = ReadBytes(bytes);
+    const absl::Status status = ReadPthBytes(bytes);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(Message(status), HasSubstr("import torch; torch.save(torch.load("));
   }
@@ -154,8 +147,8 @@ TEST(ReadPth, ListsTheKeysWhereThereAreNoTensors) {
 }
 
 TEST(ReadPth, RefusesWhatIsNoPth) {
-  EXPECT_EQ(ReadBytes("").code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(Message(ReadBytes("no weights at all")), HasSubstr("is no .pth file"));
+  EXPECT_EQ(ReadPthBytes("").code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Message(ReadPthBytes("no weights at all")), HasSubstr("is no .pth file"));
   EXPECT_EQ(ReadPth("/none/such.pth").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(ReadPth("/").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(ReadPth(Saved("plain"), Which::kRaw, {.file_bytes_max = 100}).status()),
@@ -164,7 +157,7 @@ TEST(ReadPth, RefusesWhatIsNoPth) {
 
 TEST(ReadPth, RefusesSizesThatDoNotFitTheRecords) {
   const std::string whole = Content(Saved("plain"));
-  ASSERT_TRUE(ReadBytes(whole).ok());
+  ASSERT_TRUE(ReadPthBytes(whole).ok());
   const std::string six = std::string("q\x06K\x06t", 5);  // the storage of six floats
   std::string unlisted = whole;                           // the archive's directory comes last
   unlisted.replace(unlisted.rfind("plain/data/1"), 12, "plain/data/7");
@@ -184,7 +177,7 @@ TEST(ReadPth, RefusesSizesThatDoNotFitTheRecords) {
       Case{unlisted, "tensor 'bias': record 'data/1' is missing"},
   };
   for (const auto& [bytes, message] : cases) {
-    const absl::Status status = ReadBytes(bytes);
+    const absl::Status status = ReadPthBytes(bytes);
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << message;
     EXPECT_THAT(Message(status), HasSubstr(message));
   }
@@ -194,9 +187,9 @@ TEST(ReadPth, AFileCutAnywhereIsRefused) {
   const TemporaryFolder folder;
   const std::string whole = Content(Saved("views"));
   for (size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_EQ(ReadBytes(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(ReadPthBytes(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss) << size;
   }
-  EXPECT_TRUE(ReadBytes(whole).ok());
+  EXPECT_TRUE(ReadPthBytes(whole).ok());
 }
 
 // Whatever a damaged byte does, there is an answer, and tensors that can be read.

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "gmock/gmock.h"
@@ -19,8 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-std::string Content(const std::string& path) { return ReadFile(path, 1 << 24).value(); }
 
 NamedTensors EveryDtype() {
   NamedTensors tensors;
@@ -57,7 +54,7 @@ std::string File(const std::string& header, const std::string& data) {
   return File(header.size(), header, data);
 }
 
-absl::Status ReadBytes(const std::string& bytes) {
+absl::Status ReadSafetensorsBytes(const std::string& bytes) {
   const TemporaryFolder folder;
   std::ofstream(folder / "t", std::ios::binary) << bytes;
   const absl::Status status = ReadSafetensors(folder / "t").status();
@@ -175,11 +172,12 @@ TEST(Safetensors, SaysWhatIsWrongWithADamagedFile) {
   };
   for (const auto& [file, message] : cases) {
     SCOPED_TRACE(file.substr(0, 100));
-    const absl::Status status = ReadBytes(file);
+    const absl::Status status = ReadSafetensorsBytes(file);
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(Message(status), HasSubstr(message));
   }
-  EXPECT_TRUE(ReadBytes(File(one(good), four)).ok()) << "the table's sound file must be read";
+  EXPECT_TRUE(ReadSafetensorsBytes(File(one(good), four)).ok())
+      << "the table's sound file must be read";
 }
 
 TEST(Safetensors, AFileCutAnywhereIsRefused) {
@@ -187,9 +185,10 @@ TEST(Safetensors, AFileCutAnywhereIsRefused) {
   ASSERT_TRUE(WriteSafetensors(folder / "t", {{"a", at::ones({5})}, {"b", at::ones({2})}}).ok());
   const std::string whole = Content(folder / "t");
   for (size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_EQ(ReadBytes(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(ReadSafetensorsBytes(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss)
+        << size;
   }
-  EXPECT_TRUE(ReadBytes(whole).ok());
+  EXPECT_TRUE(ReadSafetensorsBytes(whole).ok());
 }
 
 TEST(Safetensors, ObeysTheCallersLimits) {

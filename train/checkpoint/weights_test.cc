@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/test_checkpoints.h"
 
 namespace lrti::checkpoint {
 namespace {
@@ -15,18 +16,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Key;
 
-std::string Saved(const std::string& name) {
-  return std::string(LRTI_TEST_CHECKPOINTS) + "/" + name + ".pth";
-}
-
-Weights Read(const std::string& path, Which which = Which::kAveraged) {
+Weights ReadAll(const std::string& path, Which which = Which::kAveraged) {
   auto weights = ReadWeights(path, which);
   EXPECT_TRUE(weights.ok()) << weights.status();
   return weights.ok() ? *std::move(weights) : Weights();
 }
 
 TEST(ReadWeights, GivesAFileOfMmagicOurNames) {
-  const Weights weights = Read(Saved("mmagic"));
+  const Weights weights = ReadAll(Saved("mmagic"));
   EXPECT_EQ(weights.origin, "state_dict");
   EXPECT_THAT(weights.tensors,
               ElementsAre(Key("bias"), Key("spynet.basic_module.0.basic_module.2.bias"),
@@ -34,7 +31,7 @@ TEST(ReadWeights, GivesAFileOfMmagicOurNames) {
 }
 
 TEST(ReadWeights, TakesThePrefixOfParallelTrainingOff) {
-  EXPECT_THAT(Read(Saved("parallel")).tensors, ElementsAre(Key("bias"), Key("weight")));
+  EXPECT_THAT(ReadAll(Saved("parallel")).tensors, ElementsAre(Key("bias"), Key("weight")));
 }
 
 TEST(ReadWeights, KnowsSafetensorsWhateverTheyAreCalled) {
@@ -43,7 +40,7 @@ TEST(ReadWeights, KnowsSafetensorsWhateverTheyAreCalled) {
     ASSERT_TRUE(WriteSafetensors(folder / name,
                                  {{"generator.upsample2.upsample_conv.weight", at::ones({2})}})
                     .ok());
-    EXPECT_THAT(Read(folder / name).tensors, ElementsAre(Key("upconv2.weight"))) << name;
+    EXPECT_THAT(ReadAll(folder / name).tensors, ElementsAre(Key("upconv2.weight"))) << name;
   }
 }
 
@@ -54,11 +51,11 @@ TEST(ReadWeights, OfACheckpointPutsAveragesOverTheRawWeights) {
   snapshot.groups["ema"] = {{"w", at::full({2}, 3.0)}};
   const auto info = WriteCheckpoint(folder.path(), snapshot);
   ASSERT_TRUE(info.ok()) << info.status();
-  const Weights averaged = Read(info->path);
+  const Weights averaged = ReadAll(info->path);
   EXPECT_EQ(averaged.origin, "averaged weights");
   EXPECT_TRUE(averaged.tensors.at("w").eq(3).all().item<bool>());
   EXPECT_TRUE(averaged.tensors.at("buffer").eq(2).all().item<bool>());
-  const Weights raw = Read(info->path, Which::kRaw);
+  const Weights raw = ReadAll(info->path, Which::kRaw);
   EXPECT_EQ(raw.origin, "raw weights");
   EXPECT_TRUE(raw.tensors.at("w").eq(1).all().item<bool>());
 }

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 #include "gmock/gmock.h"
@@ -13,8 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-std::string Content(const std::string& path) { return ReadFile(path, 1 << 20).value(); }
 
 // Steps `first`..`last`, as a trainer writes them: an evaluation after every second.
 void Train(const std::string& path, int64_t kept, int64_t last) {

@@ -14,12 +14,12 @@
 namespace lrti::ctl {
 namespace {
 
-using Method = absl::StatusOr<v1::Agent> (Client::*)(const v1::AgentRequest&);
+using AgentMethod = absl::StatusOr<v1::Agent> (Client::*)(const v1::AgentRequest&);
 
 struct AgentVerb {
   const char* name;
   const char* help;
-  Method method;
+  AgentMethod method;
 };
 
 absl::StatusOr<int> ListAgents(Session& session, bool devices) {
@@ -39,7 +39,7 @@ absl::StatusOr<int> ListAgents(Session& session, bool devices) {
 }
 
 absl::StatusOr<int> Change(Session& session, const std::vector<std::string>& names,
-                           const std::string& why, Method method) {
+                           const std::string& why, AgentMethod method) {
   LRTI_ASSIGN_OR_RETURN(Client* const client, session.Coordinator());
   for (const std::string& name : names) {
     v1::AgentRequest request;

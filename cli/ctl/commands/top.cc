@@ -18,7 +18,7 @@ namespace lrti::ctl {
 namespace {
 
 constexpr absl::Duration kRefresh = absl::Seconds(1);
-constexpr size_t kJobsMax = 200;
+constexpr size_t kRowsMax = 200;
 constexpr const char* kOtherScreen = "\x1b[?1049h\x1b[?25l";  // and no cursor
 constexpr const char* kOwnScreen = "\x1b[?25h\x1b[?1049l";
 constexpr const char* kFromTop = "\x1b[H\x1b[2J";
@@ -43,7 +43,7 @@ class OtherScreen {
 
 absl::StatusOr<std::string> Screen(Session& session, Client& client, ScreenSize size) {
   LRTI_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs,
-                        client.List(v1::ListJobsRequest(), kJobsMax));
+                        client.List(v1::ListJobsRequest(), kRowsMax));
   LRTI_ASSIGN_OR_RETURN(const v1::ListAgentsResponse agents, client.Agents());
   LRTI_ASSIGN_OR_RETURN(const v1::ListQueuesResponse queues, client.Queues());
   return TopScreen(jobs, agents, queues, absl::Now(), size, session.console().color);

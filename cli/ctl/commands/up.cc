@@ -20,7 +20,7 @@ namespace {
 
 constexpr absl::Duration kLook = absl::Seconds(1);
 constexpr absl::Duration kAskJobs = absl::Seconds(2);
-constexpr size_t kJobsMax = 10000;
+constexpr size_t kWatchedMax = 10000;
 
 struct UpArguments {
   std::string state, trainer;
@@ -75,7 +75,7 @@ std::vector<v1::Job> RunningJobs(const Stack& stack) {
   const auto client =
       Client::Create({.coordinator = stack.coordinator, .security = {}, .timeout = kAskJobs});
   if (!client.ok()) return {};
-  const auto jobs = (*client)->List(request, kJobsMax);
+  const auto jobs = (*client)->List(request, kWatchedMax);
   return jobs.ok() ? *jobs : std::vector<v1::Job>();
 }
 

@@ -13,7 +13,7 @@
 namespace lrti::ctl {
 namespace {
 
-constexpr absl::Duration kLook = absl::Milliseconds(300);
+constexpr absl::Duration kPoll = absl::Milliseconds(300);
 
 std::string EndText(const v1::Job& job) {
   std::string text = fmt::format("{} {}: {}", job.id(), job.name(), job.state());
@@ -85,7 +85,7 @@ absl::StatusOr<int> WaitForJob(Session& session, const std::string& name, absl::
       session.console().Say(name + " has not ended yet; lrti-ctl explain " + name + " says why");
       return kJobGoesOn;
     }
-    if (session.interrupt().WaitFor(kLook)) return absl::CancelledError("interrupted");
+    if (session.interrupt().WaitFor(kPoll)) return absl::CancelledError("interrupted");
   }
 }
 

@@ -10,7 +10,7 @@
 namespace lrti::codec {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kInf = std::numeric_limits<float>::infinity();
 
 uint32_t Bits(float value) { return std::bit_cast<uint32_t>(value); }
 
@@ -68,15 +68,15 @@ TEST_P(SixteenBits, RoundsToTheNearestAndTiesToEven) {
     const uint32_t even = low % 2 == 0 ? low : low + 1;
     ASSERT_EQ(format.to(middle), even) << low;
     ASSERT_EQ(format.to(std::nextafter(middle, 0.0f)), low);
-    ASSERT_EQ(format.to(std::nextafter(middle, kInfinity)), low + 1);
+    ASSERT_EQ(format.to(std::nextafter(middle, kInf)), low + 1);
     ASSERT_EQ(format.to(-middle), even | 0x8000);
   }
 }
 
 TEST_P(SixteenBits, KeepsInfinitiesAndNeverTurnsANanIntoOne) {
   const Format& format = GetParam();
-  EXPECT_EQ(format.from(format.to(kInfinity)), kInfinity);
-  EXPECT_EQ(format.from(format.to(-kInfinity)), -kInfinity);
+  EXPECT_EQ(format.from(format.to(kInf)), kInf);
+  EXPECT_EQ(format.from(format.to(-kInf)), -kInf);
   for (const uint32_t nan : {0x7f800001u, 0x7fffffffu, 0x7fc00000u, 0xff800001u, 0xffffffffu}) {
     const float decoded = format.from(format.to(std::bit_cast<float>(nan)));
     EXPECT_TRUE(std::isnan(decoded)) << nan;
@@ -86,8 +86,8 @@ TEST_P(SixteenBits, KeepsInfinitiesAndNeverTurnsANanIntoOne) {
 
 TEST_P(SixteenBits, LargestFloatBecomesInfinity) {
   const Format& format = GetParam();
-  EXPECT_EQ(format.from(format.to(std::numeric_limits<float>::max())), kInfinity);
-  EXPECT_EQ(format.from(format.to(std::numeric_limits<float>::lowest())), -kInfinity);
+  EXPECT_EQ(format.from(format.to(std::numeric_limits<float>::max())), kInf);
+  EXPECT_EQ(format.from(format.to(std::numeric_limits<float>::lowest())), -kInf);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, SixteenBits,
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, SixteenBits,
 TEST(Fp16, Holds65504AndOverflowsFrom65520) {
   EXPECT_EQ(FromFp16(ToFp16(65504.0f)), 65504.0f);
   EXPECT_EQ(FromFp16(ToFp16(std::nextafter(65520.0f, 0.0f))), 65504.0f);
-  EXPECT_EQ(FromFp16(ToFp16(65520.0f)), kInfinity);
+  EXPECT_EQ(FromFp16(ToFp16(65520.0f)), kInf);
 }
 
 }  // namespace

@@ -23,8 +23,6 @@ using wire::FrameHeader;
 using wire::FrameType;
 using wire::Outcome;
 
-constexpr int64_t kSmall = 100;
-
 FrameHeader GetHeader() {
   return {.type = FrameType::kGet, .request = 1, .deadline_us = TestPeer::kDeadlineUs};
 }

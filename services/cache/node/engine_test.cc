@@ -24,7 +24,6 @@ using wire::Outcome;
 
 constexpr uint64_t kPage = wire::kPageBytes;
 constexpr Rule kAnyAge{.lineage = 1, .step = 1000};
-constexpr int64_t kSmall = 100;
 
 // Keeps all that it is given, and answers when it is told to.
 class FakeTier final : public Tier {

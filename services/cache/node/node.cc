@@ -36,7 +36,7 @@ using Local = asio::local::stream_protocol;
 using ErrorCode = boost::system::error_code;
 using std::chrono::milliseconds;
 
-constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAwaited = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kScratchBytes = 64 << 10;
 constexpr milliseconds kAcceptPause{100};  // when descriptors or memory have run out
 
@@ -192,7 +192,7 @@ class Worker {
         milliseconds(1);
     while (!stopped_) {
       ticker_.expires_after(period);
-      co_await ticker_.async_wait(kResult);
+      co_await ticker_.async_wait(kAwaited);
       const auto now = std::chrono::steady_clock::now();
       for (const auto& lane : lanes_) lane->Tick(now);
     }
@@ -258,12 +258,12 @@ Awaitable<void> Node::Parts::Accept(Acceptor& acceptor) {
   asio::steady_timer pause(acceptor.get_executor());
   while (acceptor.is_open()) {
     Worker& worker = *workers[next_worker++ % workers.size()];
-    auto [error, socket] = co_await acceptor.async_accept(worker.context(), kResult);
+    auto [error, socket] = co_await acceptor.async_accept(worker.context(), kAwaited);
     if (!error) {
       Welcome(std::move(socket), worker);
     } else if (acceptor.is_open()) {
       pause.expires_after(kAcceptPause);
-      co_await pause.async_wait(kResult);
+      co_await pause.async_wait(kAwaited);
     }
   }
 }

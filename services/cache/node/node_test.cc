@@ -28,8 +28,8 @@ using ::testing::HasSubstr;
 using wire::FrameType;
 using wire::Outcome;
 
-constexpr int64_t kSmall = 1000;
-constexpr int64_t kLarge = 1'300'000;  // three chunks, the last one short
+constexpr int64_t kValues = 1000;
+constexpr int64_t kThreeChunks = 1'300'000;  // three chunks, the last one short
 
 TEST(Node, G1AHitIsByteForByteWhatWasPutThroughEveryDoor) {
   TestNode node;
@@ -37,8 +37,8 @@ TEST(Node, G1AHitIsByteForByteWhatWasPutThroughEveryDoor) {
   TestPeer local = node.Unix();
   for (TestPeer* const writer : {&tcp, &local}) {
     const uint32_t base = writer == &tcp ? 0 : 10;
-    const TestPeer::State small = TestPeer::MakeState(base, kSmall);
-    const TestPeer::State large = TestPeer::MakeState(base + 1, kLarge);
+    const TestPeer::State small = TestPeer::MakeState(base, kValues);
+    const TestPeer::State large = TestPeer::MakeState(base + 1, kThreeChunks);
     const TestPeer::State empty = TestPeer::MakeState(base + 2, 0);
     EXPECT_THAT(writer->Put(std::vector{small, large, empty}), Each(Outcome::kOk));
     for (TestPeer* const reader : {&tcp, &local}) {
@@ -54,7 +54,7 @@ TEST(Node, G1AHitIsWholeWhileItsStateIsPutAgainAndAgain) {
   std::jthread writer([&] {
     TestPeer peer = node.Tcp();
     for (uint64_t step = 1; !stop; ++step) {
-      const TestPeer::State state = TestPeer::MakeState(0, kSmall * 50, {1, step % 500 + 1});
+      const TestPeer::State state = TestPeer::MakeState(0, kValues * 50, {1, step % 500 + 1});
       // An older one is refused once the counter has begun again.
       EXPECT_THAT(peer.Put(state), ::testing::AnyOf(Outcome::kOk, Outcome::kStale));
     }
@@ -67,7 +67,7 @@ TEST(Node, G1AHitIsWholeWhileItsStateIsPutAgainAndAgain) {
     if (!got.state) continue;
     ++hits;
     const auto version = got.state->item.version;
-    ASSERT_EQ(got.state->bytes, TestPeer::MakeState(0, kSmall * 50, version).bytes);
+    ASSERT_EQ(got.state->bytes, TestPeer::MakeState(0, kValues * 50, version).bytes);
   }
   stop = true;
 }
@@ -75,7 +75,7 @@ TEST(Node, G1AHitIsWholeWhileItsStateIsPutAgainAndAgain) {
 TEST(Node, G2AHitObeysLineageAndStaleness) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall, {1, 5});
+  const TestPeer::State state = TestPeer::MakeState(0, kValues, {1, 5});
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   EXPECT_TRUE(peer.Has(state, {1, 5, 0}));
   EXPECT_TRUE(peer.Has(state, {1, 7, 2}));
@@ -84,7 +84,7 @@ TEST(Node, G2AHitObeysLineageAndStaleness) {
     EXPECT_EQ(got.outcome, Outcome::kStale);
     EXPECT_EQ(got.stale, (Version{1, 5}));
   }
-  EXPECT_EQ(peer.Put(TestPeer::MakeState(0, kSmall, {1, 4})), Outcome::kStale) << "an older put";
+  EXPECT_EQ(peer.Put(TestPeer::MakeState(0, kValues, {1, 4})), Outcome::kStale) << "an older put";
   EXPECT_TRUE(peer.Has(state));
   TestPeer local = node.Unix();
   EXPECT_EQ(local.Locate(state.item.key, false, {1, 8, 2}).outcome, Outcome::kStale);
@@ -94,7 +94,7 @@ TEST(Node, G2AHitObeysLineageAndStaleness) {
 TEST(Node, G2WhatTheReadersLeftBehindIsGoneAndRefused) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall, {1, 5});
+  const TestPeer::State state = TestPeer::MakeState(0, kValues, {1, 5});
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   ASSERT_TRUE(node->engine().AdvanceStep(1, {1, 9, 2}).ok());
   EXPECT_EQ(peer.Get(state.item.key).outcome, Outcome::kMiss);
@@ -109,9 +109,9 @@ TEST(Node, G3NothingIsServedOnceItsInvalidationIsAcknowledged) {
   TestPeer local = node.Unix();
   std::vector<TestPeer::State> states;
   for (uint32_t frame = 0; frame < 4; ++frame) {
-    states.push_back(TestPeer::MakeState(frame, kSmall));
+    states.push_back(TestPeer::MakeState(frame, kValues));
   }
-  const TestPeer::State others = TestPeer::MakeState(0, kSmall, {1, 1}, 2);
+  const TestPeer::State others = TestPeer::MakeState(0, kValues, {1, 1}, 2);
   ASSERT_THAT(peer.Put(states), Each(Outcome::kOk));
   ASSERT_EQ(other.Put(others), Outcome::kOk);
   const auto place = local.Locate(states[1].item.key, false);
@@ -135,7 +135,7 @@ TEST(Node, G3APutThatWasUnderWayIsNotServedEither) {
   TestNode node;
   TestPeer peer = node.Tcp();
   TestPeer other = node.Tcp(1, 2);
-  const TestPeer::State state = TestPeer::MakeState(0, kLarge);
+  const TestPeer::State state = TestPeer::MakeState(0, kThreeChunks);
   ASSERT_TRUE(peer.BeginPut({state}, 1));
   peer.Expect(FrameType::kPutGrant);
   ASSERT_TRUE(peer.SendBytes(TestPeer::Chunk(state, 1, 0, 0)));
@@ -152,7 +152,7 @@ TEST(Node, APutOfAClientThatDiesGivesItsRoomBack) {
   TestNode node;
   {
     TestPeer peer = node.Tcp();
-    const TestPeer::State state = TestPeer::MakeState(0, kLarge);
+    const TestPeer::State state = TestPeer::MakeState(0, kThreeChunks);
     ASSERT_TRUE(peer.BeginPut({state}, 1));
     peer.Expect(FrameType::kPutGrant);
     const wire::Bytes chunk = TestPeer::Chunk(state, 1, 0, 0);
@@ -167,7 +167,7 @@ TEST(Node, APutOfAClientThatDiesGivesItsRoomBack) {
 TEST(Node, LeasesEndWithReleaseOrWithTheClientAndNotBefore) {
   TestNode node;
   TestPeer writer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall);
+  const TestPeer::State state = TestPeer::MakeState(0, kValues);
   ASSERT_EQ(writer.Put(state), Outcome::kOk);
   TestPeer holder = node.Unix(1, 7);
   const auto first = holder.Locate(state.item.key, true);
@@ -192,7 +192,7 @@ TEST(Node, LeasesEndWithReleaseOrWithTheClientAndNotBefore) {
 TEST(Node, AClientLivesAsLongAsOneOfItsLanes) {
   TestNode node;
   TestPeer writer = node.Tcp(1, 3);
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall);
+  const TestPeer::State state = TestPeer::MakeState(0, kValues);
   ASSERT_EQ(writer.Put(state), Outcome::kOk);
   TestPeer one = node.Unix(1, 7);
   TestPeer two = node.Unix(1, 7);
@@ -211,7 +211,7 @@ TEST(Node, LeasesAreATenthOfThePoolForOneClientAndAHalfForAll) {
   TestPeer writer = node.Tcp();
   std::vector<TestPeer::State> states;
   for (uint32_t frame = 0; frame < 8; ++frame) {
-    states.push_back(TestPeer::MakeState(frame, kSmall));
+    states.push_back(TestPeer::MakeState(frame, kValues));
   }
   ASSERT_THAT(writer.Put(states), Each(Outcome::kOk));
   const auto count = [&](TestPeer& peer) {
@@ -249,7 +249,7 @@ TEST(Node, SameHostClientsGetTheSealedPoolAndTheDirectoryAndCopyThemselves) {
   ASSERT_NE(directory, MAP_FAILED);
   EXPECT_EQ(::mmap(nullptr, 4096, PROT_WRITE, MAP_SHARED, frame->files[0].fd(), 0), MAP_FAILED);
 
-  const TestPeer::State state = TestPeer::MakeState(0, kLarge);
+  const TestPeer::State state = TestPeer::MakeState(0, kThreeChunks);
   ASSERT_EQ(local.Put(state), Outcome::kOk);
   const auto place = local.Locate(state.item.key, false);
   ASSERT_TRUE(place.placed);
@@ -269,7 +269,7 @@ TEST(Node, SameHostClientsGetTheSealedPoolAndTheDirectoryAndCopyThemselves) {
 TEST(Node, OneRequestMayAskForManyKeysAndNameOneTwice) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(3, kLarge);
+  const TestPeer::State state = TestPeer::MakeState(3, kThreeChunks);
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   std::vector<hidden_state::StateKey> keys(wire::kKeysMax, {.job = 1, .frame = 500});
   keys[100] = keys[1023] = state.item.key;
@@ -293,7 +293,7 @@ TEST(Node, AStateOfAnotherJobIsNeitherPutNorGiven) {
   TestNode node;
   TestPeer peer = node.Tcp(1);
   TestPeer other = node.Tcp(2);
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall);
+  const TestPeer::State state = TestPeer::MakeState(0, kValues);
   EXPECT_EQ(other.Put(state), Outcome::kBadItem);
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   EXPECT_EQ(other.Get(state.item.key).outcome, Outcome::kWrongToken);
@@ -304,8 +304,8 @@ TEST(Node, AStateOfAnotherJobIsNeitherPutNorGiven) {
 TEST(Node, AChunkThatDoesNotAgreeWithItsCrcFailsItsItemAlone) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State bad = TestPeer::MakeState(0, kLarge);
-  const TestPeer::State good = TestPeer::MakeState(1, kSmall);
+  const TestPeer::State bad = TestPeer::MakeState(0, kThreeChunks);
+  const TestPeer::State good = TestPeer::MakeState(1, kValues);
   ASSERT_TRUE(peer.BeginPut({bad, good}, 1));
   peer.Expect(FrameType::kPutGrant);
   wire::Bytes chunk = TestPeer::Chunk(bad, 1, 0, 0);
@@ -324,10 +324,10 @@ TEST(Node, AChunkThatDoesNotAgreeWithItsCrcFailsItsItemAlone) {
 TEST(Node, WhatIsSentThoughItWasNotGrantedOrAfterAnAbortIsThrownAway) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall, {1, 9});
+  const TestPeer::State state = TestPeer::MakeState(0, kValues, {1, 9});
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
-  const TestPeer::State older = TestPeer::MakeState(0, kSmall, {1, 8});
-  const TestPeer::State fresh = TestPeer::MakeState(1, kLarge);
+  const TestPeer::State older = TestPeer::MakeState(0, kValues, {1, 8});
+  const TestPeer::State fresh = TestPeer::MakeState(1, kThreeChunks);
   ASSERT_TRUE(peer.BeginPut({older, fresh}, 50));
   const auto grants = wire::DecodeOutcomes(peer.Expect(FrameType::kPutGrant).meta, 2);
   EXPECT_THAT(*grants, ElementsAre(Outcome::kStale, Outcome::kOk));
@@ -346,12 +346,12 @@ TEST(Node, AFullPoolRefusesAtOnceAndEvictsWhatNobodyUses) {
       Engine::Options{.pool_bytes = 8 * wire::kPageBytes, .extent_bytes = 8 * wire::kPageBytes});
   TestPeer peer = node.Tcp();
   for (uint32_t frame = 0; frame < 50; ++frame) {
-    ASSERT_EQ(peer.Put(TestPeer::MakeState(frame, kSmall)), Outcome::kOk);
+    ASSERT_EQ(peer.Put(TestPeer::MakeState(frame, kValues)), Outcome::kOk);
   }
   EXPECT_EQ(node->GetStats().engine.states.entries, 8u);
   EXPECT_EQ(peer.Put(TestPeer::MakeState(99, 100'000)), Outcome::kBadItem) << "beyond an extent";
-  EXPECT_EQ(peer.Put(std::vector{TestPeer::MakeState(60, kSmall), TestPeer::MakeState(61, kSmall),
-                                 TestPeer::MakeState(62, kSmall)})
+  EXPECT_EQ(peer.Put(std::vector{TestPeer::MakeState(60, kValues), TestPeer::MakeState(61, kValues),
+                                 TestPeer::MakeState(62, kValues)})
                 .back(),
             Outcome::kQuota)
       << "a quarter of the pool at a time";
@@ -360,7 +360,7 @@ TEST(Node, AFullPoolRefusesAtOnceAndEvictsWhatNobodyUses) {
 TEST(Node, AnswersPingBetweenTheChunksOfALongAnswerAndStopsAtCancel) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, 12 * kLarge);
+  const TestPeer::State state = TestPeer::MakeState(0, 12 * kThreeChunks);
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   // All asked at once: the node reads the two behind the request while it answers.
   wire::Bytes bytes = TestPeer::Encoded(
@@ -414,24 +414,24 @@ TEST(Node, TokensOpenTheirJobAlone) {
   TestPeer unknown = TestPeer::Tcp(closed->port());
   ASSERT_TRUE(unknown.SayHello(TestPeer::HelloOf(1, 1)));
   EXPECT_THAT(unknown.ExpectError(Outcome::kWrongToken), HasSubstr("job 1"));
-  const std::array<uint64_t, 1> sizes = {2 * kSmall};
+  const std::array<uint64_t, 1> sizes = {2 * kValues};
   ASSERT_TRUE(closed->engine().RegisterJob(1, TestPeer::HelloOf(1, 1).token, sizes).ok());
   TestPeer known = closed.Tcp(1);
-  EXPECT_EQ(known.Put(TestPeer::MakeState(0, kSmall)), Outcome::kOk);
-  EXPECT_EQ(known.Put(TestPeer::MakeState(1, kSmall + 1)), Outcome::kBadItem) << "of another size";
+  EXPECT_EQ(known.Put(TestPeer::MakeState(0, kValues)), Outcome::kOk);
+  EXPECT_EQ(known.Put(TestPeer::MakeState(1, kValues + 1)), Outcome::kBadItem) << "of another size";
 }
 
 TEST(Node, DrainTellsTheLanesAndLetsLeasesLast) {
   TestNode node;
   TestPeer peer = node.Tcp();
-  const TestPeer::State state = TestPeer::MakeState(0, kSmall);
+  const TestPeer::State state = TestPeer::MakeState(0, kValues);
   ASSERT_EQ(peer.Put(state), Outcome::kOk);
   TestPeer local = node.Unix(1, 3);
   ASSERT_TRUE(local.Locate(state.item.key, true).placed);
   node->Drain();
   EXPECT_EQ(peer.Expect(FrameType::kGoaway).header.outcome, Outcome::kClosing);
   local.Expect(FrameType::kGoaway);
-  EXPECT_EQ(peer.Put(TestPeer::MakeState(1, kSmall)), Outcome::kClosing);
+  EXPECT_EQ(peer.Put(TestPeer::MakeState(1, kValues)), Outcome::kClosing);
   ASSERT_TRUE(peer.Ask(FrameType::kGet, {state.item.key}, TestPeer::kAnyAge));
   EXPECT_EQ(peer.Expect(FrameType::kGetEnd).header.outcome, Outcome::kClosing);
   EXPECT_EQ(node->GetStats().engine.states.leased_bytes, wire::kPageBytes);

@@ -26,14 +26,14 @@ uint64_t MostResidentBytes() {
   return kib << 10;
 }
 
-constexpr uint64_t kPool = 64 << 20;
-constexpr int64_t kSmall = 64 * 64 * 120 / 2;   // fp16 values of half a boundary state
-constexpr int64_t kLarge = 90 * 160 * 120 * 2;  // several times that
+constexpr uint64_t kPoolBytes = 64 << 20;
+constexpr int64_t kBoundary = 64 * 64 * 120 / 2;  // fp16 values of half a boundary state
+constexpr int64_t kFrame = 90 * 160 * 120 * 2;    // several times that
 
 // A node in a process of its own, whose memory is measured when both shapes were put and got in
 // turn, over both kinds of lanes. What the peers hold counts too, and is small.
 int Churn() {
-  TestNode node(Engine::Options{.pool_bytes = kPool});
+  TestNode node(Engine::Options{.pool_bytes = kPoolBytes});
   uint64_t entries = 0;
   {
     std::vector<TestPeer> peers;
@@ -42,18 +42,18 @@ int Churn() {
     }
     for (uint32_t round = 0; round < 120; ++round) {
       TestPeer& peer = peers[round % peers.size()];
-      const int64_t values = round / 10 % 2 == 0 ? kSmall : kLarge;
+      const int64_t values = round / 10 % 2 == 0 ? kBoundary : kFrame;
       const TestPeer::State state = TestPeer::MakeState(round, values);
       if (peer.Put(state) != wire::Outcome::kOk || !peer.Has(state)) return 2;
       entries = std::max(entries, node->GetStats().engine.states.entries);
     }
     if (node->GetStats().engine.states.evicted < 20) return 3;
   }
-  const uint64_t most = ResidentBytesMax(kPool, entries, 8);
+  const uint64_t most = ResidentBytesMax(kPoolBytes, entries, 8);
   const uint64_t resident = MostResidentBytes();
   std::printf("%.1f of %.1f MiB\n", static_cast<double>(resident) / (1 << 20),
               static_cast<double>(most) / (1 << 20));
-  if (resident < kPool) return 4;
+  if (resident < kPoolBytes) return 4;
   return resident <= most && !::testing::Test::HasFailure() ? 0 : 1;
 }
 

@@ -13,8 +13,6 @@ using std::chrono::milliseconds;
 using wire::FrameType;
 using wire::Outcome;
 
-constexpr int64_t kSmall = 100;
-
 NodeOptions Impatient() {
   NodeOptions options;
   options.engine.pool_bytes = 64 << 20;

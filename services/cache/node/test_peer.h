@@ -34,6 +34,8 @@ struct Frame {
   std::vector<OpenFile> files;  // that came with it
 };
 
+inline constexpr int64_t kSmall = 100;  // values of a state that takes one chunk
+
 class TestPeer {
  public:
   static constexpr uint64_t kDeadlineUs = 10'000'000;

@@ -14,7 +14,7 @@ namespace {
 
 std::string Text(std::string_view view) { return std::string(view); }
 
-void Fill(const Progress& progress, v1::Progress& message) {
+void FillProgress(const Progress& progress, v1::Progress& message) {
   message.set_step(progress.step);
   message.set_iterations(progress.iterations);
   message.set_phase(progress.phase);
@@ -72,7 +72,7 @@ void Fill(const JobRecord& job, const Live& live, Moment now, v1::Job& message) 
   if (job.state == JobState::kPending && job.not_before > now.steady) {
     Fill(job.not_before_wall, *message.mutable_not_before());
   }
-  Fill(ProgressOf(live, job), *message.mutable_progress());
+  FillProgress(ProgressOf(live, job), *message.mutable_progress());
   v1::Restarts& restarts = *message.mutable_restarts();
   restarts.set_user(job.restarts.user);
   restarts.set_infra(job.restarts.infra);

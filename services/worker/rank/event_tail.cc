@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kPieceBytes = 256 << 10;
 constexpr int kPiecesMax = 16;
-constexpr size_t kLineBytesMax = 128 << 10;
+constexpr size_t kEventBytesMax = 128 << 10;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ void EventTail::Take(std::string_view piece, const std::function<void(std::strin
   while (!piece.empty()) {
     const size_t end = piece.find('\n');
     const std::string_view part = piece.substr(0, end);
-    if (begun_.size() + part.size() > kLineBytesMax) skipping_ = true;
+    if (begun_.size() + part.size() > kEventBytesMax) skipping_ = true;
     if (skipping_) {
       begun_.clear();
     } else {

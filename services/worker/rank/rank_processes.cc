@@ -20,8 +20,6 @@
 namespace lrti::worker {
 namespace {
 
-constexpr int kStoreSocket = 3;
-
 // In the environment of a shim and all that it starts, so that they are found without the shim.
 std::string MarkOf(const std::string& rank_folder) { return "LRTI_RANK_DIR=" + rank_folder; }
 

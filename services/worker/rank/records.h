@@ -12,6 +12,9 @@
 /// newer release than the other: fields that one does not know are ignored.
 namespace lrti::worker {
 
+/// The descriptor by which a trainer inherits the rendezvous' socket.
+inline constexpr int kStoreSocket = 3;
+
 /// What the shim shall start.
 struct LaunchRecord {
   std::vector<std::string> command;
@@ -19,7 +22,7 @@ struct LaunchRecord {
   std::string alive_path;                          // touched while an agent watches
   absl::Duration orphan_grace = absl::Hours(24);   // the trainer may run so long without an agent
   absl::Duration stop_grace = absl::Seconds(60);   // then it has so long to save
-  bool store_socket = false;                       // descriptor 3 is the rendezvous' socket
+  bool store_socket = false;                       // whether kStoreSocket is the rendezvous' socket
 };
 
 /// Who was started.

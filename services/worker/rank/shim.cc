@@ -27,7 +27,6 @@
 namespace lrti::worker {
 namespace {
 
-constexpr int kStoreSocket = 3;
 constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};
 constexpr int kRemovalsMax = 8;              // of a cgroup without processes
 constexpr int64_t kLookWhileKillingMs = 10;  // at first; then ever less often, to once a second
