@@ -1,5 +1,5 @@
 # The front door. Every target installs what it needs, builds, and runs.
-.PHONY: help setup build quickstart test check soak bench bench-full format clean
+.PHONY: help setup build quickstart test test-all check soak bench bench-full format clean
 
 BIN := build/release/bin
 
@@ -17,7 +17,10 @@ build: setup  ## compile everything into build/release
 quickstart: build  ## train a small network on a real clip, at most two minutes, and compare it with bicubic
 	@$(BIN)/lrti-vsr train configs/quickstart.yaml
 
-test: build  ## every test
+test: build  ## every test; slow ones that passed are skipped while nothing that they see has changed
+	@LRTI_SKIP_UNCHANGED=1 ctest --preset release
+
+test-all: build  ## every test, whatever passed before
 	@ctest --preset release
 
 check:  ## all that a change must pass besides the tests: format, docs, sanitizers, the CUDA build

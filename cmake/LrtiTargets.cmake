@@ -1,4 +1,5 @@
 include(GoogleTest)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # How tests run, side by side: with one thread each, since OpenMP's threads wait by spinning; and with glibc keeping
 # freed memory, which saves fp64 networks a third of their time.
@@ -82,10 +83,18 @@ function(lrti_test_in_parts program name parts)
       string(APPEND test .${part})
     endif()
     math(EXPR index "${part} - 1")
-    add_test(NAME ${test} COMMAND ${program})
-    set_tests_properties(${test} PROPERTIES LABELS unit TIMEOUT 900
+    lrti_slow_test(${test} unit 900 $<TARGET_FILE:${program}>)
+    set_tests_properties(${test} PROPERTIES
       ENVIRONMENT "${LRTI_TEST_ENVIRONMENT};GTEST_TOTAL_SHARDS=${parts};GTEST_SHARD_INDEX=${index}")
   endforeach()
+endfunction()
+
+# lrti_slow_test(name label timeout command...): a test that `make test` skips where nothing changed since it passed.
+function(lrti_slow_test name label timeout)
+  add_test(NAME ${name} COMMAND Python3::Interpreter "${CMAKE_SOURCE_DIR}/tests/unchanged.py"
+    "${CMAKE_BINARY_DIR}/passed/${name}" ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout} SKIP_RETURN_CODE 77
+    ENVIRONMENT "${LRTI_TEST_ENVIRONMENT}")
 endfunction()
 
 # The folder's *_fuzz.cc as programs, each of its own.

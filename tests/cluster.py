@@ -44,6 +44,12 @@ class Service:
         self.process.kill()
         self.process.wait()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -56,15 +62,25 @@ class Service:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
+class Cache(Service):
+    """A cache node on ports that the system chooses."""
+
+    def __init__(self, folder, program):
+        super().__init__(folder, "cache", [
+            program, "--pool-mib", "64", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--http", "127.0.0.1:0",
+            "--socket", str(folder / "cache.sock")])
+
+    def endpoints(self):
+        return {"shared memory": f"unix:{self.where['socket']}", "tcp": f"tcp://{self.where['data']}"}
+
+
 class Cluster:
     """Coordinator, cache and one agent of two CPU slots, on ports that the system chooses."""
 
     def __init__(self, folder, programs, worker_flags=(), coordinator_flags=(), ctl_environment=None):
         self.folder, self.programs, self.ctl_environment = pathlib.Path(folder), programs, ctl_environment or {}
         self.state = self.folder / "state"
-        self.cache = Service(self.folder, "cache", [
-            programs["lrti-cache"], "--pool-mib", "64", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
-            "--http", "127.0.0.1:0", "--socket", str(self.folder / "cache.sock")])
+        self.cache = Cache(self.folder, programs["lrti-cache"])
         self.coordinator = Service(self.folder, "coordinator", [
             programs["lrti-coordinator"], "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", str(self.state),
             "--cache", f"unix:{self.folder}/cache.sock", "--set", "agents.period=200ms", "--set", "jobs.backoff_first=100ms",
@@ -93,7 +109,7 @@ class Cluster:
     def ctl(self, *arguments, code=0, **options):
         """What lrti-ctl prints; it must end with `code`."""
         command = [self.programs["lrti-ctl"], "--coordinator", self.address, *arguments]
-        environment = {**os.environ, "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"),
+        environment = {**os.environ, "LRTI_TIMEOUT": "50s", "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"),
                        "XDG_STATE_HOME": str(self.folder / "xdg"), "XDG_CACHE_HOME": str(self.folder / "xdg"), **self.ctl_environment}
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, **options)
         if done.returncode != code:

@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
-import urllib.request
 
+from cluster import Cache
 from pictures import write_frames
 
 TRAINER = sys.argv[1]
@@ -198,36 +197,15 @@ class RanksTest(unittest.TestCase):
         self.train("memory", PI, arguments=["--ranks", "2"])
         stored = {}
         for name, arguments in (("one", []), ("two", ["--ranks", "2"])):
-            with self.cache() as (endpoints, metric):
+            with Cache(self.folder, CACHE) as cache:
                 self.train(name, PI, "spec.cache.mode=service", "spec.cache.deadline=5s", "spec.train.micro_batch=1",
-                           arguments=arguments, environment={"LRTI_CACHE_ENDPOINTS": endpoints})
-                stored[name] = metric("lrti_cache_received_bytes_total")
-                self.assertEqual(metric("lrti_cache_states"), 0, "a run's states end with it")
+                           arguments=arguments, environment={"LRTI_CACHE_ENDPOINTS": cache.endpoints()["shared memory"]})
+                stored[name] = cache.metric("lrti_cache_received_bytes_total")
+                self.assertEqual(cache.metric("lrti_cache_states"), 0, "a run's states end with it")
             self.assertEqual(self.events(name, "step")[-1]["recomputed_states"], 0)
             self.assertEqual(self.digests(name), self.digests("memory"))
         self.assertGreater(stored["one"], 0)
         self.assertEqual(stored["two"], stored["one"], "each state was made once")
-
-    @contextlib.contextmanager
-    def cache(self):
-        command = [CACHE, "--pool-mib", "64", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--http", "127.0.0.1:0",
-                   "--socket", str(self.folder / "cache.sock")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            where = {}
-            for line in process.stdout:
-                if match := re.fullmatch(r"  (\w+) +(.*)\n", line):
-                    where[match[1]] = match[2]
-                if "redis" in where:
-                    break
-
-            def metric(name):
-                text = urllib.request.urlopen(where["http"], timeout=20).read().decode()
-                return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
-
-            try:
-                yield f"unix:{where['socket']}", metric
-            finally:
-                process.kill()
 
     # What cannot be.
 

@@ -1,17 +1,15 @@
 """`lrti-vsr train` with its states in a real lrti-cache: equal runs, shared states, a cache that dies."""
 
-import contextlib
 import hashlib
 import json
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
-import urllib.request
 
+from cluster import Cache
 from pictures import write_frames
 
 TRAINER, CACHE = sys.argv[1], sys.argv[2]
@@ -30,44 +28,11 @@ TB = "{type: tb, clip_frames: 3, sequence_frames: 8, clips_per_sequence: 3}"
 PI = "{type: pi, clip_frames: 3, repeats: 4}"
 
 
-class Cache:
-    def __init__(self, folder):
-        command = [CACHE, "--pool-mib", "64", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--http", "127.0.0.1:0",
-                   "--socket", str(folder / "cache.sock")]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.where = {}
-        for line in self.process.stdout:
-            if match := re.fullmatch(r"  (\w+) +(.*)\n", line):
-                self.where[match[1]] = match[2]
-            if "redis" in self.where:
-                return
-        raise AssertionError(f"lrti-cache ended with {self.process.wait()}")
-
-    def endpoints(self):
-        return {"shared memory": f"unix:{self.where['socket']}", "tcp": f"tcp://{self.where['data']}"}
-
-    def metric(self, name, *labels):
-        """The sum of a metric's values whose labels contain all of `labels`."""
-        text = urllib.request.urlopen(self.where["http"], timeout=20).read().decode()
-        lines = [line for line in text.splitlines() if line.startswith(name) and all(label in line for label in labels)]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 class TrainWithCacheTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lrti-cached-"))
         self.addCleanup(shutil.rmtree, self.folder)
         write_frames(self.folder / "frames", 16, 96, 96)
-
-    @contextlib.contextmanager
-    def cache(self):
-        with contextlib.closing(Cache(self.folder)) as cache:
-            yield cache
 
     def start(self, run, *fields, strategy=TB, iterations=6):
         job = self.folder / f"{run}.yaml"
@@ -97,7 +62,7 @@ class TrainWithCacheTest(unittest.TestCase):
         for name, strategy, dtype in (("tb", TB, "fp32"), ("pi", PI, "fp32"), ("int8", TB, "int8")):
             dtype = f"spec.cache.dtype={dtype}"
             self.train(f"{name}-memory", dtype, strategy=strategy)
-            with self.cache() as cache:
+            with Cache(self.folder, CACHE) as cache:
                 for where, endpoint in cache.endpoints().items():
                     with self.subTest(strategy=name, where=where):
                         run = f"{name}-{where.replace(' ', '-')}"
@@ -106,16 +71,17 @@ class TrainWithCacheTest(unittest.TestCase):
                         self.assertEqual(self.recomputed(events), 0)
                         self.assertEqual(self.weights(run), self.weights(f"{name}-memory"))
                         self.assertGreater(cache.metric("lrti_cache_requests_total"), before)
+                        self.assertGreater(cache.metric("lrti_cache_request_duration_seconds_count", 'op="put"'), 0)
                         self.assertEqual(cache.metric("lrti_cache_states"), 0, "a run's states end with it")
 
     def test_a_cache_that_dies_costs_recomputation_and_a_warning(self):
-        with self.cache() as cache:
+        with Cache(self.folder, CACHE) as cache:
             process = self.start("run", *self.service(cache.endpoints()["shared memory"], deadline="200ms"), iterations=12)
             events = []
             for line in process.stdout:
                 events.append(json.loads(line))
                 if events[-1]["event"] == "step" and events[-1]["step"] == 2:
-                    cache.close()
+                    cache.kill()
             self.assertEqual(process.wait(timeout=120), 0, process.stderr.read())
             process.stderr.close()
             process.stdout.close()
@@ -125,7 +91,7 @@ class TrainWithCacheTest(unittest.TestCase):
         self.assertTrue(any("recomputed" in text and "cache.sock" in text for text in warnings), warnings)
 
     def test_trainers_of_a_job_share_the_states_of_all_videos(self):
-        with self.cache() as cache:
+        with Cache(self.folder, CACHE) as cache:
             endpoints = cache.endpoints()
             options = {"strategy": PI, "iterations": 4}  # one epoch
             self.train("first", *self.service(endpoints["shared memory"], share="both"), **options)

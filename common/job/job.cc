@@ -6,6 +6,7 @@
 #include "common/config/load.h"
 #include "common/config/override.h"
 #include "common/job/check.h"
+#include "common/job/paths.h"
 
 namespace lrti::job {
 namespace {
@@ -24,21 +25,6 @@ absl::StatusOr<Job> FromText(const std::string& yaml, const std::vector<std::str
     LRTI_RETURN_IF_ERROR(config::Override(assignment, root));
   }
   return FromTree(root);
-}
-
-void MakeAbsolute(const std::filesystem::path& folder, std::string& path) {
-  if (!path.empty()) path = (folder / path).lexically_normal().string();
-}
-
-void MakePathsAbsolute(const std::filesystem::path& folder, Spec& spec) {
-  MakeAbsolute(folder, spec.data.train.source.path);
-  MakeAbsolute(folder, spec.data.train.source.lr_path);
-  for (EvalData& set : spec.data.eval) {
-    MakeAbsolute(folder, set.source.path);
-    MakeAbsolute(folder, set.source.lr_path);
-  }
-  MakeAbsolute(folder, spec.train.init_from);
-  MakeAbsolute(folder, spec.train.flow_init_from);
 }
 
 }  // namespace

@@ -33,19 +33,14 @@ uint64_t DefaultPoolBytes(uint64_t memory_bytes) {
   return bytes - bytes % kMiB;
 }
 
-absl::StatusOr<std::string> DefaultSocketPath(
-    const std::function<std::string(const std::string&)>& variable) {
-  std::string folder = variable("XDG_RUNTIME_DIR");
-  if (folder.empty()) folder = variable("XDG_STATE_HOME");
-  if (folder.empty() && !variable("HOME").empty()) {
-    folder = JoinPath(variable("HOME"), ".local/state");
-  }
+absl::StatusOr<std::string> DefaultSocketPath(const Variables& variable) {
+  const std::string folder = RuntimeFolder(variable);
   if (folder.empty()) {
     return InvalidArgument(
         "data.socket: auto needs $XDG_RUNTIME_DIR, $XDG_STATE_HOME or $HOME; name a path (--socket "
         "PATH), or none (--socket '')");
   }
-  return JoinPath(JoinPath(folder, "lrti"), "cache.sock");
+  return JoinPath(folder, "cache.sock");
 }
 
 absl::Status MakePrivateFolder(const std::string& path) {

@@ -8,6 +8,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/files.h"
+#include "common/base/places.h"
 #include "common/base/status.h"
 #include "services/cache/host.h"
 #include "services/cache/program.h"
@@ -36,7 +37,7 @@ void AddFlags(shell::ConfigFlags& flags) {
 // Puts the path in place of `auto`.
 absl::Status ChooseSocket(ProgramConfig& config) {
   if (config.data.socket != "auto") return absl::OkStatus();
-  LRTI_ASSIGN_OR_RETURN(config.data.socket, DefaultSocketPath(shell::Variable));
+  LRTI_ASSIGN_OR_RETURN(config.data.socket, DefaultSocketPath(ProcessVariable));
   return MakePrivateFolder(FolderOf(config.data.socket));
 }
 

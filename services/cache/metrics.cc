@@ -30,6 +30,15 @@ void AddRequests(const EngineStats& stats, const RedisStats& redis, Families& fa
       .Add(stats.corrupt, {{"reason", "corrupt"}});
 }
 
+void AddTimes(const NodeStats& stats, Families& families) {
+  families
+      .Durations("lrti_cache_request_duration_seconds",
+                 "Time to answer a request, each of many states.")
+      .Add(stats.gets, {{"op", "get"}})
+      .Add(stats.locates, {{"op", "locate"}})
+      .Add(stats.puts, {{"op", "put"}});
+}
+
 void AddMemory(const EngineStats& stats, Families& families) {
   const std::vector<std::pair<std::string, std::string>> ram = {{"tier", "ram"}};
   families.Gauge("lrti_cache_capacity_bytes", "Memory for states.").Add(stats.pool_bytes, ram);
@@ -80,6 +89,7 @@ class Metrics final : public prometheus::Collectable {
     Families families;
     const NodeStats stats = node_.GetStats();
     const RedisStats redis = redis_ != nullptr ? redis_->GetStats() : RedisStats{};
+    AddTimes(stats, families);
     AddRequests(stats.engine, redis, families);
     AddMemory(stats.engine, families);
     AddLanes(stats, families);

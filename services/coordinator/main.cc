@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "common/base/files.h"
+#include "common/base/places.h"
 #include "common/base/status.h"
 #include "services/coordinator/config.h"
 #include "services/coordinator/program.h"
@@ -29,13 +30,11 @@ void AddFlags(shell::ConfigFlags& flags) {
 /// Puts folders in place of empty ones. Errors: InvalidArgument without a home.
 absl::Status ChooseFolders(ProgramConfig& config) {
   if (config.state.empty()) {
-    const std::string home = shell::Variable("HOME");
-    std::string base = shell::Variable("XDG_STATE_HOME");
-    if (base.empty() && !home.empty()) base = home + "/.local/state";
+    const std::string base = StateFolder(ProcessVariable);
     if (base.empty()) {
       return InvalidArgument("state: neither XDG_STATE_HOME nor HOME is set; name a folder");
     }
-    config.state = base + "/lrti/coordinator";
+    config.state = JoinPath(base, "coordinator");
   }
   if (config.jobs.runs.empty()) config.jobs.runs = JoinPath(config.state, "runs");
   return absl::OkStatus();

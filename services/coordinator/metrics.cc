@@ -133,14 +133,14 @@ void AddEngine(http::Families& families, const Engine& engine) {
       .Add(counts.commits);
   families.Counter("lrti_coordinator_journal_updates_total", "Facts in those commits.")
       .Add(counts.updates);
-  families.Counter("lrti_coordinator_journal_append_seconds_total", "Time that those commits took.")
-      .Add(counts.commit_seconds);
+  families.Durations("lrti_coordinator_journal_append_duration_seconds", "Time of a commit.")
+      .Add(counts.commit_times);
   families.Counter("lrti_coordinator_journal_failures_total", "Commits that failed.")
       .Add(counts.commit_failures);
   families.Counter("lrti_scheduler_cycles_total", "Times the scheduler looked.").Add(counts.cycles);
-  families.Counter("lrti_scheduler_cycle_seconds_total", "Time that it took.")
-      .Add(counts.cycle_seconds);
-  families.Gauge("lrti_scheduler_cycle_last_seconds", "Time that its last look took.")
+  families.Durations("lrti_scheduler_cycle_duration_seconds", "Time of such a look.")
+      .Add(counts.cycle_times);
+  families.Gauge("lrti_scheduler_cycle_last_seconds", "Time of the last one.")
       .Add(counts.cycle_seconds_last);
   families.Gauge("lrti_coordinator_recovery_duration_seconds", "Reading the journal at the start.")
       .Add(counts.load_seconds);

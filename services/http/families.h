@@ -2,9 +2,12 @@
 
 #include <prometheus/metric_family.h>
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "common/base/duration_histogram.h"
 
 namespace lrti::http {
 
@@ -31,6 +34,23 @@ class Families {
       return *this;
     }
 
+    Family& Add(const DurationHistogram::Counts& counts,
+                std::vector<std::pair<std::string, std::string>> labels = {}) {
+      prometheus::ClientMetric metric;
+      for (auto& [name, label] : labels) metric.label.push_back({name, label});
+      uint64_t count = 0;
+      for (size_t i = 0; i < counts.within.size(); ++i) {
+        count += counts.within[i];
+        metric.histogram.bucket.push_back({count, i < DurationHistogram::kBounds.size()
+                                                      ? DurationHistogram::kBounds[i]
+                                                      : std::numeric_limits<double>::infinity()});
+      }
+      metric.histogram.sample_count = count;
+      metric.histogram.sample_sum = counts.seconds;
+      it_.metric.push_back(std::move(metric));
+      return *this;
+    }
+
    private:
     prometheus::MetricFamily& it_;
   };
@@ -40,6 +60,10 @@ class Families {
   }
   Family Gauge(std::string name, std::string help) {
     return Make(std::move(name), std::move(help), prometheus::MetricType::Gauge);
+  }
+
+  Family Durations(std::string name, std::string help) {
+    return Make(std::move(name), std::move(help), prometheus::MetricType::Histogram);
   }
 
   std::vector<prometheus::MetricFamily> Take() { return std::move(families_); }

@@ -24,11 +24,6 @@ bool ParseFlags(CLI::App& app, int argc, char** argv, int& exit_code) {
   return true;
 }
 
-std::string Variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  return value == nullptr ? "" : value;
-}
-
 std::string Bound(const std::string& listen, uint16_t port) {
   return listen.empty() ? "" : fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
 }

@@ -20,9 +20,6 @@ int Report(const std::string& program, const absl::Status& status);
 /// Reads the command line; false: the program ends with `exit_code` (--help, a bad flag).
 bool ParseFlags(CLI::App& app, int argc, char** argv, int& exit_code);
 
-/// A variable of the environment, empty where it is not set.
-std::string Variable(const std::string& name);
-
 /// `host` of `listen` with the port that the system chose; empty for no address.
 std::string Bound(const std::string& listen, uint16_t port);
 

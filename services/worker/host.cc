@@ -24,11 +24,8 @@ absl::StatusOr<std::string> HostName() {
 }
 
 absl::StatusOr<std::string> DefaultSpool(const Variables& variable) {
-  if (const std::string state = variable("XDG_STATE_HOME"); !state.empty()) {
-    return JoinPath(state, "lrti/worker");
-  }
-  if (const std::string home = variable("HOME"); !home.empty()) {
-    return JoinPath(home, ".local/state/lrti/worker");
+  if (const std::string state = StateFolder(variable); !state.empty()) {
+    return JoinPath(state, "worker");
   }
   return InvalidArgument("spool: auto needs $XDG_STATE_HOME or $HOME; name a folder (--spool)");
 }

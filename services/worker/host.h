@@ -1,18 +1,15 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "common/base/open_file.h"
+#include "common/base/places.h"
 #include "services/worker/config.h"
 #include "services/worker/device/inventory.h"
 
 namespace lrti::worker {
-
-/// A variable of the environment, empty where it is not set.
-using Variables = std::function<std::string(const std::string& name)>;
 
 /// Puts what this machine says in place of every `auto`. Errors: InvalidArgument when the machine
 /// does not say it, with what to set.

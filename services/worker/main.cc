@@ -9,6 +9,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/time/clock.h"
+#include "common/base/places.h"
 #include "common/base/status.h"
 #include "services/shell/config_flags.h"
 #include "services/shell/end_signals.h"
@@ -55,7 +56,7 @@ void Drain(Program& program, const WorkerConfig& config, const shell::EndSignals
 
 int Serve(WorkerConfig config) {
   const shell::EndSignals signals({kReplaced});
-  const absl::Status decided = DecideAutos(shell::Variable, config);
+  const absl::Status decided = DecideAutos(ProcessVariable, config);
   if (!decided.ok()) return shell::Report(kProgram, decided);
   const pid_t self = ::getpid();
   auto program = Program::Start(config, Warn, [self] { ::kill(self, kReplaced); });

@@ -111,6 +111,7 @@ class Bench:
         self.full = arguments.full
         self.smoke = arguments.smoke
         self.clip = arguments.clip
+        self.chosen = arguments.network
         self.python = ROOT / ".venv/bin/python"
 
     def small(self):
@@ -122,9 +123,8 @@ class Bench:
         return Size(64, 30, 64, crop=64, rounds=rounds)
 
     def networks(self):
-        if self.smoke:
-            return SMOKE_NETWORKS
-        return PUBLISHED_NETWORKS if self.full else SMALL_NETWORKS
+        known = SMOKE_NETWORKS if self.smoke else PUBLISHED_NETWORKS if self.full else SMALL_NETWORKS
+        return [network for network in known if self.chosen is None or network.name in self.chosen]
 
     def ours(self, size, strategy, steps_a_turn, freeze=0):
         model = {"channels": size.channels, "blocks": size.blocks, "tail_channels": size.tail_channels}
@@ -209,10 +209,10 @@ class Bench:
             return []
         count = 1 if self.smoke else 3
         rows = [row for network in self.networks() for row in self.one_network(network, count)]
-        sizes = "\n".join(f"  {network.name} {network.options or 'as published'}" for network in self.networks()[:4])
+        sizes = "\n".join(f"  {network.name} {network.options or 'as published'}" for network in self.networks())
         blocks = ", blocks of transformers recomputed" if self.full else ""
         print_table(f"Every network against PyTorch eager; clips of 4 frames, crop {self.small().crop}, batch 1, "
-                    f"fp32{blocks}; {count} rounds\n{sizes}, iiab and lrti_vsr too", rows)
+                    f"fp32{blocks}; {count} rounds\n{sizes}", rows)
         print("  Eager's deformable convolution (basicvsr_plusplus) is made of grid_sample, no compiled operator.")
         return rows
 
@@ -288,6 +288,8 @@ def parse_arguments():
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round: does the machinery work?")
     parser.add_argument("--clip", type=pathlib.Path, help="48 frames or more in place of the clip of bench.yaml")
     parser.add_argument("--only", choices=SECTIONS, help="one section alone")
+    parser.add_argument("--network", nargs="+", choices=[network.name for network in PUBLISHED_NETWORKS],
+                        help="in section networks, these alone")
     parser.add_argument("--threads", type=int, default=2, help="threads of every run; default 2")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin",
                         help="where lrti-bench-step is; default build/release/bin")

@@ -7,6 +7,7 @@
 #include "cli/ctl/commands/exit_code.h"
 #include "cli/ctl/commands/session.h"
 #include "cli/ctl/commands/verbs.h"
+#include "cli/ctl/runs/comparison.h"
 #include "cli/ctl/runs/paper_table.h"
 #include "common/base/status.h"
 #include "common/job/job.h"
@@ -16,6 +17,7 @@ namespace lrti::ctl {
 namespace {
 
 constexpr size_t kJobsMax = 1000;
+constexpr size_t kComparedMax = 20;
 
 // The jobs of a group in the order they were sent, or the one job of that name.
 absl::StatusOr<std::vector<v1::Job>> JobsOf(Client& client, const std::string& name) {
@@ -56,7 +58,9 @@ absl::StatusOr<PaperRow> RowOf(const Session& session, const v1::Job& job) {
   return row;
 }
 
-absl::StatusOr<int> Table(Session& session, const std::vector<std::string>& names) {
+// A row for each of the jobs that the names mean.
+absl::StatusOr<std::vector<PaperRow>> RowsOf(Session& session,
+                                             const std::vector<std::string>& names) {
   LRTI_ASSIGN_OR_RETURN(Client* const client, session.Coordinator());
   std::vector<PaperRow> rows;
   for (const std::string& name : names) {
@@ -69,7 +73,24 @@ absl::StatusOr<int> Table(Session& session, const std::vector<std::string>& name
       LRTI_ASSIGN_OR_RETURN(rows.emplace_back(), RowOf(session, job));
     }
   }
+  return rows;
+}
+
+absl::StatusOr<int> Table(Session& session, const std::vector<std::string>& names) {
+  LRTI_ASSIGN_OR_RETURN(const std::vector<PaperRow> rows, RowsOf(session, names));
   LRTI_RETURN_IF_ERROR(session.Show(PaperTable(rows)));
+  return kOk;
+}
+
+absl::StatusOr<int> Compare(Session& session, const std::vector<std::string>& names) {
+  LRTI_ASSIGN_OR_RETURN(const std::vector<PaperRow> rows, RowsOf(session, names));
+  if (rows.size() > kComparedMax) {
+    return InvalidArgument(
+        "these are {} jobs; {} fit beside each other. `lrti-ctl table` has a "
+        "row for each",
+        rows.size(), kComparedMax);
+  }
+  LRTI_RETURN_IF_ERROR(session.Show(Comparison(rows)));
   return kOk;
 }
 
@@ -81,6 +102,11 @@ void AddTable(CLI::App& app, Session& session) {
           "The papers' table: method, training length, PSNR / SSIM of each set, peak memory, "
           "GPU-days. Run directories are read from this machine.",
           [&session, names] { return Table(session, *names); })
+      ->add_option("JOB", *names, "Ids of jobs, or names of groups")
+      ->required();
+  AddVerb(app, session, "compare",
+          "Jobs beside each other: what differs in their specs, and what came of it.",
+          [&session, names] { return Compare(session, *names); })
       ->add_option("JOB", *names, "Ids of jobs, or names of groups")
       ->required();
 }

@@ -31,7 +31,7 @@ void AddAgents(CLI::App& app, Session& session);       // agents.cc: agents ls, 
 void AddEvents(CLI::App& app, Session& session);       // events.cc
 void AddCheckpoints(CLI::App& app, Session& session);  // checkpoints.cc
 void AddCache(CLI::App& app, Session& session);        // cache.cc
-void AddTable(CLI::App& app, Session& session);        // table.cc
+void AddTable(CLI::App& app, Session& session);        // table.cc: table, compare
 void AddConfig(CLI::App& app, Session& session);       // config.cc
 void AddCompletion(CLI::App& app, Session& session);   // completion.cc
 void AddLogin(CLI::App& app, Session& session);        // login.cc

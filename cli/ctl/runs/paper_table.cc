@@ -51,6 +51,34 @@ std::map<std::string, const SetResult*> SetsOf(const std::vector<PaperRow>& rows
 
 std::string Scores(double psnr, double ssim) { return fmt::format("{:.2f} / {:.4f}", psnr, ssim); }
 
+std::vector<Cell> RowCells(const PaperRow& row,
+                           const std::map<std::string, const SetResult*>& sets) {
+  std::vector<Cell> cells = {MethodOf(row.job.spec),
+                             std::visit(TrainingLength{}, row.job.spec.strategy)};
+  for (const auto& [name, unused] : sets) {
+    const auto found = row.results.find(name);
+    cells.emplace_back(found == row.results.end() ? "-" : ScoresText(found->second));
+  }
+  cells.push_back(PeakMemoryCell(row));
+  cells.push_back(GpuDaysCell(row));
+  cells.emplace_back(row.job.metadata.name);
+  cells.emplace_back(row.job_id);
+  return cells;
+}
+
+}  // namespace
+
+std::string ScoresText(const SetResult& result) { return Scores(result.psnr, result.ssim); }
+
+Cell PeakMemoryCell(const PaperRow& row) {
+  return {row.peak_memory_bytes == 0 ? "-" : ShortBytes(row.peak_memory_bytes),
+          fmt::format("{}", row.peak_memory_bytes)};
+}
+
+Cell GpuDaysCell(const PaperRow& row) {
+  return {Days(row.gpu_seconds), fmt::format("{}", row.gpu_seconds / 86400)};
+}
+
 OrderedJson RowJson(const PaperRow& row) {
   OrderedJson sets = OrderedJson::object();
   for (const auto& [name, result] : row.results) {
@@ -68,25 +96,6 @@ OrderedJson RowJson(const PaperRow& row) {
           {"peak_memory_bytes", row.peak_memory_bytes},
           {"gpu_days", row.gpu_seconds / 86400}};
 }
-
-std::vector<Cell> RowCells(const PaperRow& row,
-                           const std::map<std::string, const SetResult*>& sets) {
-  std::vector<Cell> cells = {MethodOf(row.job.spec),
-                             std::visit(TrainingLength{}, row.job.spec.strategy)};
-  for (const auto& [name, unused] : sets) {
-    const auto found = row.results.find(name);
-    cells.emplace_back(found == row.results.end() ? "-"
-                                                  : Scores(found->second.psnr, found->second.ssim));
-  }
-  cells.emplace_back(row.peak_memory_bytes == 0 ? "-" : ShortBytes(row.peak_memory_bytes),
-                     fmt::format("{}", row.peak_memory_bytes));
-  cells.emplace_back(Days(row.gpu_seconds), fmt::format("{}", row.gpu_seconds / 86400));
-  cells.emplace_back(row.job.metadata.name);
-  cells.emplace_back(row.job_id);
-  return cells;
-}
-
-}  // namespace
 
 absl::StatusOr<std::map<std::string, SetResult>> ReadResults(const std::string& run) {
   const std::string path = JoinPath(run, "results.json");

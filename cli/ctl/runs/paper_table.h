@@ -30,6 +30,15 @@ struct PaperRow {
   std::map<std::string, SetResult> results;  // empty: none yet
 };
 
+/// "32.10 / 0.8812".
+std::string ScoresText(const SetResult& result);
+/// "-" where it is unknown.
+Cell PeakMemoryCell(const PaperRow& row);
+Cell GpuDaysCell(const PaperRow& row);
+
+/// A row with all that is known of it, exactly.
+nlohmann::ordered_json RowJson(const PaperRow& row);
+
 /// The papers' table: method, training length, PSNR / SSIM of each set, peak memory, GPU-days; a
 /// row for bicubic first, from the first row that has the set. The same columns as lrti-vsr's.
 Listing PaperTable(const std::vector<PaperRow>& rows);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cli/ctl/runs/checkpoints.h"
+#include "cli/ctl/runs/comparison.h"
 #include "cli/ctl/runs/paper_table.h"
 #include "common/base/file_writer.h"
 #include "common/base/files.h"
@@ -15,6 +16,7 @@ namespace lrti::ctl {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class RunFolder : public testing::Test {
  protected:
@@ -122,6 +124,29 @@ TEST(PaperTable, HasBicubicFirstAndDashesWhereNothingIsKnown) {
       "basicvsr tb        L=8 T=40 N=5          31.57 / 0.9123      1.5 MiB      1.25  tb\n"
       "basicvsr plain             L=15                       -            -         0  plain\n");
   EXPECT_EQ(PaperTable({trained}).json[0]["gpu_days"], 1.25);
+}
+
+TEST(Comparison, ShowsWhatDiffersAndWhatCameOfIt) {
+  PaperRow slow{.job_id = "lrti-a",
+                .job = {},
+                .peak_memory_bytes = 1536 << 10,
+                .gpu_seconds = 108'000,
+                .results = {}};
+  slow.results["unseen"] = {"rgb", 31.571, 0.91234, 30.76, 0.9};
+  PaperRow fast = slow;
+  fast.job_id = "lrti-b";
+  fast.job.metadata.name = "another name is no difference";
+  fast.job.spec.strategy = job::PlainStrategy{.clip_frames = 8};
+  fast.job.spec.train.seed = slow.job.spec.train.seed + 1;
+  fast.results.clear();
+  const std::string shown = Render(Comparison({slow, fast}), Format::kCsv, false);
+  EXPECT_THAT(shown, HasSubstr(",lrti-a,lrti-b\n"));
+  EXPECT_THAT(shown, HasSubstr("spec.strategy.type,tb,plain\n"));
+  EXPECT_THAT(shown, HasSubstr("spec.strategy.sequence_frames,40,-\n"));
+  EXPECT_THAT(shown, HasSubstr("unseen PSNR / SSIM,31.57 / 0.9123,-\n"));
+  EXPECT_THAT(shown, Not(HasSubstr("spec.model")));
+  EXPECT_THAT(shown, Not(HasSubstr("clip_frames")));
+  EXPECT_EQ(Comparison({slow, fast}).json[1]["fields"]["spec.strategy.type"], "plain");
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "cli/ctl/settings/places.h"
+#include "common/base/places.h"
 #include "common/config/schema.h"
 #include "common/rpc/security.h"
 

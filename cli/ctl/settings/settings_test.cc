@@ -100,20 +100,6 @@ TEST_F(FindingSettings, WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(Message(FindSettings(places_).status()), HasSubstr("$LRTI_TIMEOUT:\ntimeout"));
 }
 
-TEST(Places, FollowXdgAndIgnoreRelativePaths) {
-  std::map<std::string, std::string> variables = {{"HOME", "/home/a"}};
-  const Variables variable = [&](const std::string& name) { return variables[name]; };
-  EXPECT_EQ(ConfigFolder(variable), "/home/a/.config/lrti");
-  EXPECT_EQ(StateFolder(variable), "/home/a/.local/state/lrti");
-  variables["XDG_STATE_HOME"] = "relative";
-  EXPECT_EQ(StateFolder(variable), "/home/a/.local/state/lrti");
-  variables["XDG_STATE_HOME"] = "/state";
-  EXPECT_EQ(StateFolder(variable), "/state/lrti");
-  variables["LRTI_STATE"] = "/elsewhere";
-  EXPECT_EQ(StateFolder(variable), "/elsewhere");
-  EXPECT_EQ(StateFolder([](const std::string&) { return std::string(); }), "");
-}
-
 TEST(Settings, EveryFieldHasAVariable) {
   EXPECT_EQ(VariableOf("security.token_file"), "LRTI_SECURITY_TOKEN_FILE");
   EXPECT_THAT(SettingPaths(), testing::Contains("timeout"));

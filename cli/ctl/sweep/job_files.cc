@@ -10,6 +10,7 @@
 #include "common/config/dump.h"
 #include "common/config/override.h"
 #include "common/config/yaml.h"
+#include "common/job/paths.h"
 
 namespace lrti::ctl {
 namespace {
@@ -24,22 +25,6 @@ std::optional<config::Node> TakeSweep(config::Node& root) {
   return sweep;
 }
 
-void MakeAbsolute(const std::filesystem::path& folder, std::string& path) {
-  if (!path.empty()) path = (folder / path).lexically_normal().string();
-}
-
-// As job::ParseFile does for a file without a sweep; a test holds the two together.
-void MakePathsAbsolute(const std::filesystem::path& folder, job::Spec& spec) {
-  MakeAbsolute(folder, spec.data.train.source.path);
-  MakeAbsolute(folder, spec.data.train.source.lr_path);
-  for (job::EvalData& set : spec.data.eval) {
-    MakeAbsolute(folder, set.source.path);
-    MakeAbsolute(folder, set.source.lr_path);
-  }
-  MakeAbsolute(folder, spec.train.init_from);
-  MakeAbsolute(folder, spec.train.flow_init_from);
-}
-
 absl::StatusOr<job::Job> Vary(const std::string& yaml, const std::vector<std::string>& overrides,
                               const Variation& variation, const std::filesystem::path& folder) {
   std::vector<std::string> assignments = overrides;
@@ -48,7 +33,7 @@ absl::StatusOr<job::Job> Vary(const std::string& yaml, const std::vector<std::st
   LRTI_ASSIGN_OR_RETURN(job::Job job, job::Parse(varied));
   job.metadata.name += variation.suffix;
   for (const auto& [key, value] : variation.Labels()) job.metadata.labels[key] = value;
-  MakePathsAbsolute(folder, job.spec);
+  job::MakePathsAbsolute(folder, job.spec);
   return job::Parse(config::Dump(job));  // the longer name is held to the rules, too
 }
 

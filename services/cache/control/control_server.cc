@@ -154,6 +154,19 @@ class Service final : public v1::Cache::CallbackService {
   grpc::ServerUnaryReactor* Stats(grpc::CallbackServerContext* context, const v1::StatsRequest*,
                                   v1::StatsResponse* response) override;
 
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const v1::ListCacheJobsRequest*,
+                                     v1::ListCacheJobsResponse* response) override {
+    for (const JobStats& job : engine_.GetJobs()) {
+      v1::CacheJob& message = *response->add_jobs();
+      message.set_job(job.job);
+      message.set_states(job.held.states);
+      message.set_bytes(job.held.bytes);
+      message.set_clients(job.clients);
+    }
+    return Answer(context, "ListJobs", absl::OkStatus());
+  }
+
   grpc::ServerWriteReactor<v1::Membership>* WatchMembership(
       grpc::CallbackServerContext*, const v1::WatchMembershipRequest*) override {
     auto* const watcher = new Watcher(membership_, calls_);  // gRPC's OnDone deletes it

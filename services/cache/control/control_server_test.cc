@@ -164,6 +164,22 @@ TEST_F(Control, StatsSayWhatTheNodeIs) {
   EXPECT_EQ(stats.states(), 0u);
 }
 
+TEST_F(Control, ListsJobsWithTheirClients) {
+  ASSERT_TRUE(Register(5, "secret").ok());
+  ASSERT_TRUE(Register(3, "secret").ok());
+  const Engine::Joined joined = engine_->Join({.job = 5, .client = 1, .token = "secret"}, 1);
+  grpc::ClientContext context;
+  Limit(context);
+  v1::ListCacheJobsResponse response;
+  ASSERT_TRUE(cache_->ListJobs(&context, {}, &response).ok());
+  ASSERT_EQ(response.jobs_size(), 2);
+  EXPECT_EQ(response.jobs(0).job(), 3u);
+  EXPECT_EQ(response.jobs(0).clients(), 0u);
+  EXPECT_EQ(response.jobs(1).clients(), 1u);
+  EXPECT_EQ(response.jobs(1).states(), 0u);
+  engine_->Leave(joined.lane);
+}
+
 TEST_F(Control, DrainIsSeenByWatchersAndHealth) {
   grpc::ClientContext watching;
   Limit(watching);

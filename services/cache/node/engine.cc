@@ -210,6 +210,19 @@ EngineStats Engine::GetStats() const {
   return stats;
 }
 
+std::vector<JobStats> Engine::GetJobs() const {
+  MutexLock lock(mutex_);
+  const std::map<uint64_t, StateTable::Held> held = table_.HeldByJob();
+  std::vector<JobStats> jobs;
+  for (const auto& [number, job] : jobs_) {
+    const auto states = held.find(number);
+    jobs.push_back({.job = number,
+                    .clients = job.clients,
+                    .held = states == held.end() ? StateTable::Held() : states->second});
+  }
+  return jobs;
+}
+
 void Engine::SetTier(std::shared_ptr<Tier> tier) { tier_ = std::move(tier); }
 
 // ---- lanes ----

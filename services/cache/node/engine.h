@@ -43,6 +43,13 @@ struct EngineStats {
   uint64_t fetched = 0;  // came back from it
 };
 
+/// A job that a node knows.
+struct JobStats {
+  uint64_t job = 0;
+  uint32_t clients = 0;
+  StateTable::Held held;
+};
+
 /// What a node does between its sockets and its StateTable: memory, jobs and their tokens, clients,
 /// the directory that same-host readers check, and the tier below.
 ///
@@ -91,6 +98,9 @@ class Engine {
   bool draining() const { return draining_; }
 
   EngineStats GetStats() const;
+
+  /// All jobs that are known, by their numbers; at most jobs_max.
+  std::vector<JobStats> GetJobs() const;
 
   /// The tier below; nullptr for none. Call it once, before clients come.
   void SetTier(std::shared_ptr<Tier> tier);

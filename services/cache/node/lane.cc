@@ -224,10 +224,10 @@ Awaitable<absl::Status> Lane::Answer(FrameHeader header) {
       if (putting_ && putting_->request() == header.request) putting_.reset();
       co_return absl::OkStatus();
     case FrameType::kGet:
-      co_return co_await AnswerGet(header);
+      co_return co_await Timed(node_.gets, AnswerGet(header));
     case FrameType::kLocate:
     case FrameType::kLease:
-      co_return co_await AnswerLocate(header);
+      co_return co_await Timed(node_.locates, AnswerLocate(header));
     case FrameType::kInvalidate:
       co_return co_await AnswerInvalidate(header);
     case FrameType::kPing:
@@ -251,6 +251,14 @@ Awaitable<absl::Status> Lane::Answer(FrameHeader header) {
     co_return DataLoss("{} comes out of turn", wire::NameOf(header.type));
   }
   co_return co_await connection_.Discard(header.payload_bytes);
+}
+
+// What takes long without an error is worth knowing; what failed is counted elsewhere.
+Awaitable<absl::Status> Lane::Timed(DurationHistogram& times, Awaitable<absl::Status> answer) {
+  const SteadyTime begin = steady_clock::now();
+  absl::Status status = co_await std::move(answer);
+  if (status.ok()) times.Observe(absl::FromChrono(steady_clock::now() - begin));
+  co_return status;
 }
 
 void Lane::Append(FrameHeader header, const wire::Bytes& meta) {
@@ -281,6 +289,7 @@ Awaitable<absl::Status> Lane::BeginPut(const FrameHeader& header) {
   {
     auto items = wire::DecodePutBegin(meta_);
     if (!items.ok()) co_return items.status();
+    put_begun_ = steady_clock::now();
     putting_.emplace(node_.engine, *joined_, header.request, *std::move(items));
   }
   wire::Bytes().swap(meta_);  // a put may take long
@@ -323,6 +332,7 @@ Awaitable<absl::Status> Lane::EndPutIfDone() {
     Append({.type = FrameType::kPutDone, .request = putting_->request()},
            wire::EncodeOutcomes(putting_->Outcomes()));
     putting_.reset();
+    node_.puts.Observe(absl::FromChrono(steady_clock::now() - put_begun_));
   }
   return Flush();
 }

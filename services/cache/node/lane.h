@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/base/duration_histogram.h"
 #include "services/cache/node/connection.h"
 #include "services/cache/node/engine.h"
 #include "services/cache/node/node.h"
@@ -26,6 +27,10 @@ struct NodeContext {
   std::atomic<uint64_t> timeouts = 0;
   std::atomic<uint64_t> received_bytes = 0;
   std::atomic<uint64_t> sent_bytes = 0;
+  // How long requests took, until their answer was sent (gets, locates) or ready (puts).
+  DurationHistogram gets;
+  DurationHistogram locates;
+  DurationHistogram puts;
 };
 
 /// One connection of a client: says HELLO, then answers one request after the other. Used by one
@@ -53,6 +58,7 @@ class Lane {
   Awaitable<absl::Status> NextHeader(wire::FrameHeader& header);
   Awaitable<absl::Status> ReadMeta(const wire::FrameHeader& header);
   Awaitable<absl::Status> Answer(wire::FrameHeader header);
+  static Awaitable<absl::Status> Timed(DurationHistogram& times, Awaitable<absl::Status> answer);
   Awaitable<absl::Status> BeginPut(const wire::FrameHeader& header);
   Awaitable<absl::Status> TakeData(const wire::FrameHeader& header);
   Awaitable<absl::Status> EndPutIfDone();
@@ -75,6 +81,7 @@ class Lane {
   wire::Bytes meta_;                                // of the frame being read
   wire::Bytes out_;                                 // frames to be sent
   std::optional<Putting> putting_;
+  SteadyTime put_begun_;
   std::optional<wire::FrameHeader> stashed_;  // read while a request was being answered
   bool cancelled_ = false;
   bool idle_ = false;    // waits for a request

@@ -346,7 +346,10 @@ NodeStats Node::GetStats() const {
           .protocol_errors = context.protocol_errors,
           .timeouts = context.timeouts,
           .received_bytes = context.received_bytes,
-          .sent_bytes = context.sent_bytes};
+          .sent_bytes = context.sent_bytes,
+          .gets = context.gets.Get(),
+          .locates = context.locates.Get(),
+          .puts = context.puts.Get()};
 }
 
 }  // namespace lrti::cache

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/base/duration_histogram.h"
 #include "services/cache/node/engine.h"
 
 namespace lrti::cache {
@@ -39,6 +40,9 @@ struct NodeStats {
   uint64_t timeouts = 0;         // lanes closed for their silence
   uint64_t received_bytes = 0;   // of states
   uint64_t sent_bytes = 0;
+  DurationHistogram::Counts gets;  // of requests, each for many states
+  DurationHistogram::Counts locates;
+  DurationHistogram::Counts puts;
 };
 
 /// A cache node's data plane: states of an Engine, over TCP and a Unix socket, in the frames of

@@ -388,4 +388,17 @@ StateTable::Stats StateTable::GetStats() const {
   return stats;
 }
 
+std::map<uint64_t, StateTable::Held> StateTable::HeldByJob() const {
+  std::map<uint64_t, Held> held;
+  for (const Slots::Extent& extent : it_.slots.extents()) {
+    for (const Slot& slot : extent.slots) {
+      if (slot.state != SlotState::kCommitted) continue;
+      Held& of_job = held[slot.key.job];
+      ++of_job.states;
+      of_job.bytes += slot.bytes;
+    }
+  }
+  return held;
+}
+
 }  // namespace lrti::cache

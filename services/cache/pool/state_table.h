@@ -143,6 +143,13 @@ class StateTable {
   };
   Stats GetStats() const;
 
+  struct Held {
+    uint64_t states = 0;
+    uint64_t bytes = 0;
+  };
+  /// What each job has, of those that have states.
+  std::map<uint64_t, Held> HeldByJob() const;
+
   /// Extent and slot of a state, in order.
   struct Ref {
     uint32_t extent = 0;

@@ -4,26 +4,28 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 #include <utility>
 
 #include "common/base/status.h"
-#include "common/lifecycle/job_state.h"
 #include "common/rpc/status.h"
 #include "lrti/v1/coordinator.grpc.pb.h"
 #include "services/coordinator/api/caller.h"
 #include "services/coordinator/api/convert_job.h"
-#include "services/coordinator/api/event_lines.h"
 #include "services/coordinator/api/job_filter.h"
-#include "services/coordinator/api/log_tail.h"
+#include "services/coordinator/api/shown_job.h"
+#include "services/coordinator/api/streams.h"
 #include "services/coordinator/api/times.h"
 
 namespace lrti::coordinator {
 namespace {
 
 constexpr int64_t kPageMax = 1000;
-constexpr auto kLook = std::chrono::milliseconds(100);    // how often files are looked at
-constexpr absl::Duration kLastBytes = absl::Seconds(30);  // that logs have to arrive after the end
+
+template <typename Message>
+Reader<Message> ReaderOf(const grpc::ServerContext& context, grpc::ServerWriter<Message>& writer) {
+  return {.write = [&writer](const Message& message) { return writer.Write(message); },
+          .left = [&context] { return context.IsCancelled(); }};
+}
 
 class JobsService final : public v1::Coordinator::Service {
  public:
@@ -80,7 +82,7 @@ class JobsService final : public v1::Coordinator::Service {
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
                       v1::Job* response) override {
     return Look(*context, "GetJob", [&](const Caller& caller) {
-      return ShowJob(caller, request->job(), /*with_config=*/true, *response);
+      return ShowJob(parts_, caller, request->job(), /*with_config=*/true, *response);
     });
   }
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
@@ -92,7 +94,7 @@ class JobsService final : public v1::Coordinator::Service {
                           v1::Explanation* response) override {
     return Look(*context, "ExplainJob", [&](const Caller& caller) -> absl::Status {
       LRTI_RETURN_IF_ERROR(
-          ShowJob(caller, request->job(), /*with_config=*/false, *response->mutable_job()));
+          ShowJob(parts_, caller, request->job(), /*with_config=*/false, *response->mutable_job()));
       LRTI_ASSIGN_OR_RETURN(const Explanation why, parts_.engine.Explain(response->job().id()));
       Fill(why, *response);
       return absl::OkStatus();
@@ -148,18 +150,21 @@ class JobsService final : public v1::Coordinator::Service {
 
   grpc::Status WatchJobs(grpc::ServerContext* context, const v1::WatchJobsRequest* request,
                          grpc::ServerWriter<v1::JobEvent>* writer) override {
-    return Look(*context, "WatchJobs",
-                [&](const Caller& caller) { return Watch(caller, *request, *context, *writer); });
+    return Look(*context, "WatchJobs", [&](const Caller& caller) {
+      return coordinator::WatchJobs(parts_, caller, *request, ReaderOf(*context, *writer));
+    });
   }
   grpc::Status TailLogs(grpc::ServerContext* context, const v1::TailLogsRequest* request,
                         grpc::ServerWriter<v1::LogChunk>* writer) override {
-    return Look(*context, "TailLogs",
-                [&](const Caller& caller) { return Tail(caller, *request, *context, *writer); });
+    return Look(*context, "TailLogs", [&](const Caller& caller) {
+      return coordinator::TailLogs(parts_, caller, *request, ReaderOf(*context, *writer));
+    });
   }
   grpc::Status StreamMetrics(grpc::ServerContext* context, const v1::StreamMetricsRequest* request,
                              grpc::ServerWriter<v1::MetricEvents>* writer) override {
-    return Look(*context, "StreamMetrics",
-                [&](const Caller& caller) { return Metrics(caller, *request, *context, *writer); });
+    return Look(*context, "StreamMetrics", [&](const Caller& caller) {
+      return coordinator::StreamMetrics(parts_, caller, *request, ReaderOf(*context, *writer));
+    });
   }
 
  private:
@@ -197,32 +202,17 @@ class JobsService final : public v1::Coordinator::Service {
     return Answer(method, outcome);
   }
 
-  absl::Status ShowJob(const Caller& caller, const std::string& name, bool with_config,
-                       v1::Job& message) const {
-    absl::Status status;
-    parts_.engine.Read([&](const Book& book, const Live& live, Moment now) {
-      const auto job = JobNamed(book, name);
-      status = job.status();
-      if (!job.ok()) return;
-      status = Allow(caller, Role::kViewer, (*job)->submission->project);
-      if (!status.ok()) return;
-      Fill(**job, live, now, message);
-      if (with_config) message.set_config((*job)->submission->config);
-    });
-    return status;
-  }
-
   // Changes a job that the caller may change, and shows it.
   template <typename Do>
   absl::Status WithJob(const Caller& caller, Role role, const std::string& name, v1::Job& response,
                        Seen& seen, const Do& change) {
     seen.object = name;
     v1::Job before;
-    LRTI_RETURN_IF_ERROR(ShowJob(caller, name, /*with_config=*/false, before));
+    LRTI_RETURN_IF_ERROR(ShowJob(parts_, caller, name, /*with_config=*/false, before));
     seen.object = before.id();
     LRTI_RETURN_IF_ERROR(Allow(caller, role, before.project()));
     LRTI_RETURN_IF_ERROR(change().status());
-    return ShowJob(caller, before.id(), /*with_config=*/false, response);
+    return ShowJob(parts_, caller, before.id(), /*with_config=*/false, response);
   }
 
   grpc::Status Control(const grpc::ServerContext& context, const std::string& method, Verb verb,
@@ -243,7 +233,7 @@ class JobsService final : public v1::Coordinator::Service {
     LRTI_ASSIGN_OR_RETURN(const Submission submission, ReadSubmission(arguments));
     LRTI_RETURN_IF_ERROR(Allow(caller, Role::kUser, submission.project));
     LRTI_ASSIGN_OR_RETURN(seen.object, parts_.engine.Submit(arguments));
-    return ShowJob(caller, seen.object, /*with_config=*/true, response);
+    return ShowJob(parts_, caller, seen.object, /*with_config=*/true, response);
   }
 
   grpc::Status SetMode(const grpc::ServerContext& context, const std::string& method,
@@ -307,7 +297,7 @@ class JobsService final : public v1::Coordinator::Service {
     std::string id;
     if (!request.job().empty()) {
       v1::Job job;
-      LRTI_RETURN_IF_ERROR(ShowJob(caller, request.job(), /*with_config=*/false, job));
+      LRTI_RETURN_IF_ERROR(ShowJob(parts_, caller, request.job(), /*with_config=*/false, job));
       id = job.id();
     } else {
       LRTI_RETURN_IF_ERROR(Allow(caller, Role::kViewer, ""));
@@ -341,141 +331,6 @@ class JobsService final : public v1::Coordinator::Service {
       }
     }
     return absl::OkStatus();
-  }
-
-  absl::Status Watch(const Caller& caller, const v1::WatchJobsRequest& request,
-                     const grpc::ServerContext& context,
-                     grpc::ServerWriter<v1::JobEvent>& writer) const {
-    std::string only;
-    if (!request.job().empty()) {
-      v1::Job job;
-      LRTI_RETURN_IF_ERROR(ShowJob(caller, request.job(), /*with_config=*/false, job));
-      only = job.id();
-    }
-    uint64_t version = request.after_version(), seen = 0;
-    while (!context.IsCancelled()) {
-      std::vector<v1::JobEvent> events;
-      parts_.engine.Read([&](const Book& book, const Live& live, Moment now) {
-        seen = book.seq;
-        auto it = book.by_version.upper_bound(version);
-        for (; it != book.by_version.end() && events.size() < kPageMax; ++it) {
-          const JobRecord* const job = FindJob(book, it->second);
-          if (job == nullptr || (!only.empty() && it->second != only)) continue;
-          if (!Allow(caller, Role::kViewer, job->submission->project).ok()) continue;
-          v1::JobEvent& event = events.emplace_back();
-          Fill(*job, live, now, *event.mutable_job());
-          event.set_version(it->first);
-        }
-        if (it == book.by_version.end()) version = seen;
-      });
-      for (const v1::JobEvent& event : events) {
-        if (!writer.Write(event)) return absl::OkStatus();
-        version = std::max(version, event.version());
-      }
-      if (!events.empty() && version != seen) continue;
-      v1::JobEvent bookmark;
-      bookmark.set_version(version);
-      if (!events.empty() && !writer.Write(bookmark)) return absl::OkStatus();
-      parts_.engine.WaitForChange(seen, absl::Seconds(1));
-    }
-    return absl::CancelledError("the reader left");
-  }
-
-  struct Standing {
-    std::string id;
-    int64_t attempt = 0;
-    int64_t ranks = 0;
-    bool final = false;
-  };
-  absl::StatusOr<Standing> StandingOf(const Caller& caller, const std::string& name) const {
-    v1::Job job;
-    LRTI_RETURN_IF_ERROR(ShowJob(caller, name, /*with_config=*/false, job));
-    const auto state = lifecycle::ValueIn(lifecycle::kJobStates, job.state());
-    return Standing{job.id(), job.attempt(), job.ranks(), state && lifecycle::IsFinal(*state)};
-  }
-
-  absl::Status Tail(const Caller& caller, const v1::TailLogsRequest& request,
-                    const grpc::ServerContext& context,
-                    grpc::ServerWriter<v1::LogChunk>& writer) const {
-    LRTI_ASSIGN_OR_RETURN(Standing job, StandingOf(caller, request.job()));
-    LogTail tail(parts_.spool, {.job = job.id,
-                                .attempt = request.attempt() > 0 ? request.attempt() : job.attempt,
-                                .rank = request.rank(),
-                                .tail_lines = request.tail_lines(),
-                                .offsets = {request.offsets().begin(), request.offsets().end()}});
-    const auto take = [&writer](LogTail::Chunk chunk) {
-      v1::LogChunk message;
-      message.set_attempt(chunk.attempt);
-      message.set_rank(chunk.rank);
-      message.set_offset(chunk.offset);
-      message.set_data(std::move(chunk.data));
-      message.set_complete(chunk.complete);
-      return writer.Write(message);
-    };
-    int64_t ranks = 1;  // of the attempt that is read, as far as known
-    std::optional<absl::Duration> over_since;
-    while (!context.IsCancelled()) {
-      LRTI_ASSIGN_OR_RETURN(job, StandingOf(caller, job.id));  // before the files: none is missed
-      if (job.attempt == tail.attempt() && job.ranks > 0) ranks = job.ranks;
-      ranks =
-          std::max(ranks, static_cast<int64_t>(parts_.spool.Ranks(job.id, tail.attempt()).size()));
-      LRTI_ASSIGN_OR_RETURN(const bool wanted, tail.Advance(take));
-      if (!wanted || !request.follow()) return absl::OkStatus();
-      const bool over = job.final || job.attempt > tail.attempt();
-      if (!over) {
-        over_since.reset();
-      } else if (!over_since) {
-        over_since = parts_.clock.Steady();
-      }
-      // The last bytes may come after the news that the job ended.
-      const bool waited = over_since && parts_.clock.Steady() - *over_since > kLastBytes;
-      if (over && (tail.AttemptComplete(ranks) || waited || tail.attempt() == 0)) {
-        if (job.attempt <= tail.attempt()) return absl::OkStatus();
-        tail.MoveTo(tail.attempt() + 1);
-        ranks = 1;
-        over_since.reset();
-        continue;
-      }
-      std::this_thread::sleep_for(kLook);
-    }
-    return absl::CancelledError("the reader left");
-  }
-
-  absl::Status Metrics(const Caller& caller, const v1::StreamMetricsRequest& request,
-                       const grpc::ServerContext& context,
-                       grpc::ServerWriter<v1::MetricEvents>& writer) const {
-    LRTI_ASSIGN_OR_RETURN(Standing job, StandingOf(caller, request.job()));
-    const bool one = request.attempt() > 0 && !request.follow() && request.after() == 0;
-    SpoolName name{job.id, std::max<int64_t>(request.attempt(), 1), 0, Stream::kEvents};
-    uint64_t offset = request.after();
-    std::optional<absl::Duration> over_since;
-    while (!context.IsCancelled()) {
-      LRTI_ASSIGN_OR_RETURN(job, StandingOf(caller, job.id));
-      LRTI_ASSIGN_OR_RETURN(EventLines events, ReadEventLines(parts_.spool, name, offset));
-      const bool moved = events.next > offset;
-      offset = events.next;
-      if (!events.lines.empty()) {
-        v1::MetricEvents message;
-        message.set_attempt(name.attempt);
-        message.set_json_lines(std::move(events.lines));
-        message.set_next(offset);
-        if (!writer.Write(message)) return absl::OkStatus();
-      }
-      if (moved) continue;
-      const bool over = job.final || job.attempt > name.attempt;
-      if (!over_since && over) over_since = parts_.clock.Steady();
-      const bool waited = over_since && parts_.clock.Steady() - *over_since > kLastBytes;
-      const bool done = events.complete || waited || !request.follow();
-      if (done && (over || !request.follow())) {
-        if (one || job.attempt <= name.attempt) return absl::OkStatus();
-        ++name.attempt;
-        offset = 0;
-        over_since.reset();
-        continue;
-      }
-      std::this_thread::sleep_for(kLook);
-    }
-    return absl::CancelledError("the reader left");
   }
 
   Parts parts_;

@@ -192,7 +192,10 @@ class ThreadedEngine final : public Engine {
   }
   EngineCounts counts() const override {
     MutexLock lock(mutex_);
-    return counts_;
+    EngineCounts counts = counts_;
+    counts.commit_times = commit_times_.Get();
+    counts.cycle_times = cycle_times_.Get();
+    return counts;
   }
   const Rules& rules() const override { return options_.rules; }
 
@@ -296,7 +299,7 @@ class ThreadedEngine final : public Engine {
     if (status.ok()) {
       ++counts_.commits;
       counts_.updates += entries.size();
-      counts_.commit_seconds += absl::ToDoubleSeconds(Elapsed() - begin);
+      commit_times_.Observe(Elapsed() - begin);
       trouble_.clear();
       return status;
     }
@@ -335,8 +338,8 @@ class ThreadedEngine final : public Engine {
     {
       MutexLock lock(mutex_);
       ++counts_.cycles;
+      cycle_times_.Observe(decided);
       counts_.cycle_seconds_last = absl::ToDoubleSeconds(decided);
-      counts_.cycle_seconds += counts_.cycle_seconds_last;
       visible_.live.waiting.swap(waiting);
       if (committed && !entries.empty()) {
         for (const Entry& entry : entries) ApplyTo(entry, visible_);
@@ -389,6 +392,8 @@ class ThreadedEngine final : public Engine {
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
   EngineCounts counts_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  DurationHistogram commit_times_;
+  DurationHistogram cycle_times_;
 
   Mutex join_mutex_;
   std::jthread thread_;

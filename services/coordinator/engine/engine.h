@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/duration_histogram.h"
 #include "services/coordinator/journal/journal.h"
 #include "services/coordinator/state/assignments.h"
 #include "services/coordinator/state/book.h"
@@ -29,9 +30,9 @@ struct EngineCounts {
   uint64_t commits = 0;
   uint64_t updates = 0;
   uint64_t commit_failures = 0;
-  uint64_t cycles = 0;        // of the scheduler
-  double commit_seconds = 0;  // all commits together
-  double cycle_seconds = 0;   // all cycles together
+  uint64_t cycles = 0;  // of the scheduler
+  DurationHistogram::Counts commit_times;
+  DurationHistogram::Counts cycle_times;
   double cycle_seconds_last = 0;
   double load_seconds = 0;  // of the journal, at the start
   uint64_t queue_refusals = 0;

@@ -247,7 +247,7 @@ TEST(Journal, AFullDiskSaysSoAndLosesNothing) {
   EXPECT_EQ(Loaded(folder.path()), expected);
 }
 
-TEST(Journal, LoadsTenThousandJobsInTime) {
+TEST(Journal, LoadsTenThousandJobs) {
   for (const bool snapshot : {false, true}) {
     TemporaryFolder folder;
     {
@@ -264,13 +264,10 @@ TEST(Journal, LoadsTenThousandJobsInTime) {
         ASSERT_TRUE(written.journal->WriteSnapshot(written.book).ok());
       }
     }
-    const absl::Time begin = absl::Now();
     auto journal = Journal::Open(folder.path());
     auto book = (*journal)->Load();
     ASSERT_TRUE(book.ok());
     EXPECT_EQ(book->jobs.size(), 10'000U);
-    std::printf("10,000 jobs loaded in %s%s\n", absl::FormatDuration(absl::Now() - begin).c_str(),
-                snapshot ? " from a snapshot" : "");
   }
 }
 

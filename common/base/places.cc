@@ -1,8 +1,8 @@
-#include "cli/ctl/settings/places.h"
+#include "common/base/places.h"
 
 #include <cstdlib>
 
-namespace lrti::ctl {
+namespace lrti {
 namespace {
 
 std::string Under(const Variables& variable, const std::string& xdg, const std::string& home) {
@@ -28,4 +28,9 @@ std::string StateFolder(const Variables& variable) {
   return Under(variable, "XDG_STATE_HOME", ".local/state");
 }
 
-}  // namespace lrti::ctl
+std::string RuntimeFolder(const Variables& variable) {
+  const std::string base = variable("XDG_RUNTIME_DIR");
+  return base.starts_with("/") ? base + "/lrti" : StateFolder(variable);
+}
+
+}  // namespace lrti

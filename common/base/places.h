@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-namespace lrti::ctl {
+namespace lrti {
 
 /// Answers a variable of the environment, empty where it is not set.
 using Variables = std::function<std::string(const std::string&)>;
@@ -17,4 +17,7 @@ std::string ConfigFolder(const Variables& variable);
 /// `$XDG_STATE_HOME/lrti` or ~/.local/state/lrti; empty where none is known.
 std::string StateFolder(const Variables& variable);
 
-}  // namespace lrti::ctl
+/// Where sockets lie: `$XDG_RUNTIME_DIR/lrti`, else the StateFolder.
+std::string RuntimeFolder(const Variables& variable);
+
+}  // namespace lrti
