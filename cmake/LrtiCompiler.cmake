@@ -24,8 +24,8 @@ if(LRTI_SANITIZE MATCHES thread)
   endif()
 endif()
 
-# Presets that compile everything from nothing (release, asan, tsan) take a folder's files together, in a third of
-# the time. So two files of a folder have no two different things of one name, hidden or not; dev, clang and fuzz
+# Presets that compile everything from nothing (release, asan, tsan) take a folder's files together, in under
+# half of the time. So two files of a folder have no two different things of one name, hidden or not; dev, clang and fuzz
 # compile each file alone.
 if(CMAKE_UNITY_BUILD)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)

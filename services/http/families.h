@@ -22,22 +22,19 @@ class Families {
     explicit Family(prometheus::MetricFamily& it) : it_(it) {}
 
     template <typename Number>
-    Family& Add(Number value, std::vector<std::pair<std::string, std::string>> labels = {}) {
-      prometheus::ClientMetric metric;
-      for (auto& [name, label] : labels) metric.label.push_back({name, label});
+    Family& Add(Number value, const std::vector<std::pair<std::string, std::string>>& labels = {}) {
+      prometheus::ClientMetric& metric = AddLabelled(labels);
       if (it_.type == prometheus::MetricType::Counter) {
         metric.counter.value = static_cast<double>(value);
       } else {
         metric.gauge.value = static_cast<double>(value);
       }
-      it_.metric.push_back(std::move(metric));
       return *this;
     }
 
     Family& Add(const DurationHistogram::Counts& counts,
-                std::vector<std::pair<std::string, std::string>> labels = {}) {
-      prometheus::ClientMetric metric;
-      for (auto& [name, label] : labels) metric.label.push_back({name, label});
+                const std::vector<std::pair<std::string, std::string>>& labels = {}) {
+      prometheus::ClientMetric& metric = AddLabelled(labels);
       uint64_t count = 0;
       for (size_t i = 0; i < counts.within.size(); ++i) {
         count += counts.within[i];
@@ -47,11 +44,17 @@ class Families {
       }
       metric.histogram.sample_count = count;
       metric.histogram.sample_sum = counts.seconds;
-      it_.metric.push_back(std::move(metric));
       return *this;
     }
 
    private:
+    prometheus::ClientMetric& AddLabelled(
+        const std::vector<std::pair<std::string, std::string>>& labels) {
+      prometheus::ClientMetric& metric = it_.metric.emplace_back();
+      for (const auto& [name, label] : labels) metric.label.push_back({name, label});
+      return metric;
+    }
+
     prometheus::MetricFamily& it_;
   };
 

@@ -86,29 +86,25 @@ absl::StatusOr<CacheNode> NodeOf(Session& session, const std::string& flag) {
   return CacheNode::At(flag.empty() ? found->settings.cache : flag, found->settings.timeout);
 }
 
-Notice WaitingFor(const Session& session, const CacheNode& node) {
-  return Notice(session.console(), "waiting for the cache at " + node.address());
+// What the node answers; says whom one waits for, should it take long.
+template <typename T>
+absl::StatusOr<T> Ask(const Session& session, const CacheNode& node,
+                      absl::StatusOr<T> (CacheNode::*question)() const) {
+  const Notice notice(session.console(), "waiting for the cache at " + node.address());
+  return (node.*question)();
 }
 
 absl::StatusOr<int> Stats(Session& session, const std::string& flag) {
   LRTI_ASSIGN_OR_RETURN(const CacheNode node, NodeOf(session, flag));
-  const auto stats = [&] {
-    const Notice notice = WaitingFor(session, node);
-    return node.Stats();
-  }();
-  if (!stats.ok()) return stats.status();
-  LRTI_RETURN_IF_ERROR(session.ShowOne(StatsListing(node.address(), *stats)));
+  LRTI_ASSIGN_OR_RETURN(const v1::StatsResponse stats, Ask(session, node, &CacheNode::Stats));
+  LRTI_RETURN_IF_ERROR(session.ShowOne(StatsListing(node.address(), stats)));
   return kOk;
 }
 
 absl::StatusOr<int> ListRuns(Session& session, const std::string& flag) {
   LRTI_ASSIGN_OR_RETURN(const CacheNode node, NodeOf(session, flag));
-  const auto jobs = [&] {
-    const Notice notice = WaitingFor(session, node);
-    return node.Jobs();
-  }();
-  if (!jobs.ok()) return jobs.status();
-  LRTI_RETURN_IF_ERROR(session.Show(JobsListing(*jobs)));
+  LRTI_ASSIGN_OR_RETURN(const v1::ListCacheJobsResponse jobs, Ask(session, node, &CacheNode::Jobs));
+  LRTI_RETURN_IF_ERROR(session.Show(JobsListing(jobs)));
   return kOk;
 }
 
