@@ -29,7 +29,9 @@ endif()
 # compile each file alone.
 if(CMAKE_UNITY_BUILD)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
-  target_compile_options(lrti_build INTERFACE -Wno-subobject-linkage)  # takes an included .cc file for a header
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(lrti_build INTERFACE -Wno-subobject-linkage)  # takes an included .cc file for a header
+  endif()
 endif()
 
 # ccache must be told that a precompiled header may be cached.

@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 from cluster import Cluster, eventually
 from pictures import write_frames
 
 PROGRAMS = {pathlib.Path(path).name: path for path in sys.argv[1:]}
+NVML = next(path for name, path in PROGRAMS.items() if name.startswith("libnvidia-ml"))
 ITERATIONS = 60
 JOB = """
 apiVersion: lrti/v1
@@ -171,6 +173,31 @@ class StalledRankTest(OnACluster):
         self.assertIn("STALLED", transitions)
         self.assertIn("rank 1", transitions)
         self.assertGreaterEqual(int(shown["restarts"]["infra"]), 1)
+
+
+class LostGpuTest(OnACluster):
+    """An agent of three GPUs, as an NVML of the tests' own describes them."""
+
+    def make_cluster(self):
+        self.xids = self.folder / "xids"
+        environment = {"FAKE_NVML_GPUS": "3", "FAKE_NVML_XIDS": str(self.xids)}
+        with unittest.mock.patch.dict(os.environ, environment):
+            return Cluster(self.folder, PROGRAMS, worker_flags=["--set", f"devices.nvml_library={NVML}"])
+
+    def test_a_job_goes_on_without_a_gpu_that_fell_off_the_bus(self):
+        job = self.submit()
+        self.at_step(job, 15)
+        lost = self.cluster.job(job)["placement"][1]["gpu"]
+        self.xids.write_text(f"{lost.removeprefix('GPU-fake-')} 79\n")
+        shown = self.assert_succeeded(job, attempts=2)
+        self.assertEqual(int(shown["restarts"]["infra"]), 1)
+        events = self.cluster.ctl("events", job, "-o", "json")
+        self.assertIn("GPU_XID", events)
+        self.assertIn(f"XID 79 (the GPU has fallen off the bus) of {lost}", events)
+        second = [event for event in self.cluster.events(job, 2, 1) if event["event"] == "started"]
+        self.assertEqual(len(second), 1)
+        self.assertEqual(self.cluster.coordinator.metric("lrti_gpus", 'state="quarantined"'), 1)
+        self.assertEqual(self.cluster.agent.metric("lrti_agent_gpu_xid_errors_total", lost, 'xid="79"'), 1)
 
 
 class TwoMachinesTest(OnACluster):

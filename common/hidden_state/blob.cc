@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/hidden_state/chunks.h"
+
 namespace lrti::hidden_state {
 namespace {
 
@@ -16,6 +18,11 @@ bool HasSoundScales(const Blob& blob) {
   return blob.scales.size() == (scaled ? PlanesOf(blob.shape) : 0) &&
          std::all_of(blob.scales.begin(), blob.scales.end(),
                      [](float scale) { return std::isfinite(scale) && scale > 0; });
+}
+
+bool HasAllCrcs(const Blob& blob) {
+  return blob.crcs.empty() ||
+         blob.crcs.size() == (blob.bytes.size() + kCrcChunkBytes - 1) / kCrcChunkBytes;
 }
 
 }  // namespace
@@ -33,7 +40,7 @@ bool WellFormed(const Blob& blob) {
     if (size < 0) return false;
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) return false;
   }
-  return bytes == blob.bytes.size() && HasSoundScales(blob);
+  return bytes == blob.bytes.size() && HasSoundScales(blob) && HasAllCrcs(blob);
 }
 
 }  // namespace lrti::hidden_state

@@ -16,7 +16,7 @@ uint64_t PlanesOf(const std::vector<int64_t>& shape);
 
 /// Whether shape, dtype and size agree: a known dtype, at most kDimensionsMax dimensions, none
 /// negative, as many bytes as they say, counted without overflow, and as many scales as kInt8
-/// needs, finite and above zero; none for the others.
+/// needs, finite and above zero; none for the others; no CRCs, or one for each chunk.
 bool WellFormed(const Blob& blob);
 
 }  // namespace lrti::hidden_state

@@ -22,6 +22,7 @@ struct Blob {
   std::vector<int64_t> shape;
   std::vector<std::byte> bytes;  // size: product of shape x BytesPerElement(dtype)
   std::vector<float> scales;     // of kInt8, where there are bytes: one for each plane [H, W]
+  std::vector<uint32_t> crcs;    // chunks.h, ChunkCrcs(bytes); none: not taken yet
 };
 
 /// What became of one item of a Put.

@@ -260,6 +260,9 @@ TEST_P(StoreContract, RefusesABlobWhoseShapeLies) {
     scaled->scales = scales;
     EXPECT_EQ(Put(*store, Key(1), {1, 1}, scaled), PutStatus::kBadShape);
   }
+  auto summed = std::make_shared<Blob>(*Bytes(1));
+  summed->crcs = {1, 2};
+  EXPECT_EQ(Put(*store, Key(1), {1, 1}, summed), PutStatus::kBadShape);
   EXPECT_EQ(Put(*store, Key(1), {1, 1}, nullptr), PutStatus::kBadShape);
   EXPECT_EQ(Get(*store, Key(1), kAnyAge).status, GetStatus::kMiss);
   EXPECT_EQ(store->GetStats().entries, 0u);

@@ -36,6 +36,13 @@ enum class EndReason : uint8_t {
 /// Whose failure it is: which restart budget pays.
 enum class EndClass : uint8_t { kDone, kUser, kInfra, kPreempt, kSystem };
 
+inline constexpr std::array kEndClasses = {
+    Named{EndClass::kDone, "done"}, Named{EndClass::kUser, "user"},
+    Named{EndClass::kInfra, "infra"}, Named{EndClass::kPreempt, "preempt"},
+    Named{EndClass::kSystem, "system"}};
+
+constexpr std::string_view NameOf(EndClass kind) { return NameIn(kEndClasses, kind); }
+
 struct EndReasonFacts {
   EndReason value;
   std::string_view name;
@@ -65,7 +72,8 @@ inline constexpr std::array kEndReasons = {
                    "spec.train.activation_checkpointing."},
     EndReasonFacts{EndReason::kGpuXid, "GPU_XID", EndClass::kInfra, true,
                    "The driver reported a fault of a GPU.",
-                   "Nothing: the GPU is quarantined, the job restarts elsewhere."},
+                   "The job restarts elsewhere. Reset the GPU, which is quarantined, then lrti-ctl "
+                   "agents undrain AGENT."},
     EndReasonFacts{EndReason::kNodeLost, "NODE_LOST", EndClass::kInfra, true,
                    "A machine restarted or vanished.", "Nothing: the job restarts elsewhere."},
     EndReasonFacts{EndReason::kAgentLost, "AGENT_LOST", EndClass::kInfra, true,

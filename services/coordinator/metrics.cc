@@ -4,6 +4,7 @@
 #include <string>
 #include <tuple>
 
+#include "services/coordinator/state/cluster.h"
 #include "services/coordinator/state/progress.h"
 #include "services/http/families.h"
 
@@ -51,22 +52,40 @@ void AddAgents(http::Families& families, const Book& book, const Live& live) {
   std::map<Key, int64_t> gpus;
   for (const auto& [id, agent] : book.agents) {
     ++states[Text(agent.state())];
-    const auto seen = live.agents.find(id);
     for (size_t i = 0; i < agent.devices.size(); ++i) {
-      std::string state = agent.jobs[i].empty() ? "free" : "allocated";
-      if (seen != live.agents.end() && i < seen->second.devices.size() &&
-          seen->second.devices[i].state == "leaked") {
-        state = "leaked";
-      }
-      ++gpus[{state, agent.devices[i].model}];
+      ++gpus[{WordOf(agent, i, live), agent.devices[i].model}];
     }
   }
   auto agents = families.Gauge("lrti_agents", "Agents, by state.");
   for (const auto& [state, count] : states) agents.Add(count, {{"state", state}});
+  auto heard = families.Gauge("lrti_agent_last_heartbeat_timestamp_seconds",
+                              "When the agent last said something.");
+  for (const auto& [id, agent] : live.agents) {
+    heard.Add(absl::ToDoubleSeconds(agent.last_seen.wall - absl::UnixEpoch()), {{"host", id}});
+  }
   auto devices = families.Gauge("lrti_gpus", "Devices of all agents, by state and model.");
   for (const auto& [key, count] : gpus) {
     devices.Add(count, {{"state", key.first}, {"gpu_model", key.second}});
   }
+}
+
+void AddVram(http::Families& families, const Book& book, const Live& live) {
+  const auto add = [&](const char* name, const char* help, uint64_t RankReport::*bytes) {
+    auto gauge = families.Gauge(name, help);
+    for (const std::string& id : book.active) {
+      const JobRecord& job = book.jobs.at(id);
+      const AttemptLive* const attempt = FindAttempt(live, id, job.attempt);
+      if (attempt == nullptr || !job.current) continue;
+      for (const auto& [rank, it] : attempt->ranks) {
+        gauge.Add(it.report.*bytes,
+                  {{"job_id", id},
+                   {"rank", std::to_string(rank)},
+                   {"gpu_uuid", job.current->ranks[static_cast<size_t>(rank)].device}});
+      }
+    }
+  };
+  add("lrti_job_vram_used_bytes", "Memory that a rank uses.", &RankReport::memory_bytes);
+  add("lrti_job_vram_peak_bytes", "The most that it used.", &RankReport::memory_peak_bytes);
 }
 
 void AddRunning(http::Families& families, const Book& book, const Live& live) {
@@ -90,6 +109,14 @@ void AddRunning(http::Families& families, const Book& book, const Live& live) {
   for (const std::string& id : book.active) {
     steps.Add(ProgressOf(live, book.jobs.at(id)).step, {{"job_id", id}});
   }
+  auto last_step = families.Gauge("lrti_job_last_step_timestamp_seconds", "When it last stepped.");
+  for (const std::string& id : book.active) {
+    const AttemptLive* const attempt = FindAttempt(live, id, book.jobs.at(id).attempt);
+    if (attempt == nullptr || !attempt->last_step) continue;
+    last_step.Add(absl::ToDoubleSeconds(attempt->last_step->wall - absl::UnixEpoch()),
+                  {{"job_id", id}});
+  }
+  AddVram(families, book, live);
   auto assignment = families.Gauge("lrti_gpu_assignment_info", "1 for each rank that holds a GPU.");
   for (const std::string& id : book.active) {
     const JobRecord& job = book.jobs.at(id);
@@ -102,6 +129,35 @@ void AddRunning(http::Families& families, const Book& book, const Live& live) {
                          {"gpu_uuid", place.device}});
     }
   }
+}
+
+void AddTally(http::Families& families, const Tally& tally) {
+  auto submitted = families.Counter("lrti_jobs_submitted_total", "Jobs that were submitted.");
+  for (const auto& [queue, count] : tally.submitted) submitted.Add(count, {{"queue", queue}});
+  auto transitions = families.Counter("lrti_job_transitions_total", "Changes of jobs' states.");
+  for (const auto& [states, count] : tally.transitions) {
+    transitions.Add(count,
+                    {{"from", Text(NameOf(states.first))}, {"to", Text(NameOf(states.second))}});
+  }
+  auto restarts = families.Counter("lrti_job_restarts_total", "Restarts, by the budget that paid.");
+  for (const auto& [key, count] : tally.restarts) {
+    restarts.Add(count, {{"class", Text(NameOf(key.first))}, {"reason", Text(NameOf(key.second))}});
+  }
+  auto stalls = families.Counter("lrti_job_stalls_total", "Attempts that stood still.");
+  for (const auto& [reason, count] : tally.stalls) {
+    stalls.Add(count, {{"verdict", Text(NameOf(reason))}});
+  }
+  auto preemptions = families.Counter("lrti_preemptions_total", "Attempts that made room.");
+  for (const auto& [queue, count] : tally.preemptions) preemptions.Add(count, {{"queue", queue}});
+  auto waits = families.Durations("lrti_queue_wait_seconds", "Waiting for GPUs.");
+  for (const auto& [queue, times] : tally.waits) waits.Add(times, {{"queue", queue}});
+  auto recovery = families.Durations("lrti_recovery_phase_duration_seconds",
+                                     "From a failure to the next attempt's first step, by phase.");
+  for (const auto& [phase, name] : kRecoveryPhases) {
+    recovery.Add(tally.recovery[static_cast<size_t>(phase)], {{"phase", Text(name)}});
+  }
+  families.Durations("lrti_checkpoint_duration_seconds", "Writing a checkpoint.")
+      .Add(tally.checkpoints);
 }
 
 void AddUsage(http::Families& families, const Engine& engine) {
@@ -159,6 +215,7 @@ class Collector final : public prometheus::Collectable {
       AddRunning(families, book, live);
     });
     AddUsage(families, engine_);
+    AddTally(families, engine_.tally());
     auto handled = families.Counter("grpc_server_handled_total", "Calls that ended, by code.");
     for (const auto& [key, count] : calls_.Get()) {
       handled.Add(count, {{"grpc_method", key.first}, {"grpc_code", key.second}});

@@ -139,8 +139,8 @@ struct WorkerConfig {
         config::Field{"address", &WorkerConfig::address,
                       "Address of this machine where ranks on other machines reach it."},
         config::Field{"spool", &WorkerConfig::spool,
-                      "Folder for logs and records of what runs; auto: lrti/worker in "
-                      "$XDG_STATE_HOME, else in ~/.local/state."},
+                      "Folder for logs and records of what runs; auto: worker in $LRTI_STATE, else "
+                      "lrti/worker in $XDG_STATE_HOME or ~/.local/state."},
         config::Field{"trainer", &WorkerConfig::trainer,
                       "Path of lrti-vsr; auto: beside this program."},
         config::Field{"devices", &WorkerConfig::devices, "What is offered for training."},

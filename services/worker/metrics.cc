@@ -32,6 +32,11 @@ class Metrics final : public prometheus::Collectable {
         .Add(stats.log_bytes);
     families.Gauge("lrti_log_spool_bytes", "Bytes of logs and events that it does not yet have.")
         .Add(stats.spool_bytes);
+    auto xids = families.Counter("lrti_agent_gpu_xid_errors_total",
+                                 "Faults of GPUs that the driver reported, by number.");
+    for (const auto& [name, count] : stats.xids) {
+      xids.Add(count, {{"gpu_uuid", name.first}, {"xid", std::to_string(name.second)}});
+    }
     return families.Take();
   }
 

@@ -2,11 +2,11 @@
 
 #include <torch/torch.h>
 
-#include <cstring>
 #include <span>
 
 #include "common/base/status.h"
 #include "common/hidden_state/blob.h"
+#include "common/hidden_state/chunks.h"
 #include "common/hidden_state/codec/codec.h"
 
 namespace lrti::train {
@@ -31,6 +31,11 @@ at::ScalarType ScalarTypeOf(Dtype dtype) {
   TORCH_CHECK(false, "unknown state dtype");
 }
 
+// A tensor of the blob's shape and dtype whose memory `bytes` is.
+at::Tensor TensorOver(const Blob& blob, std::byte* bytes) {
+  return torch::from_blob(bytes, blob.shape, ScalarTypeOf(blob.dtype));
+}
+
 std::span<const float> ValuesOf(const at::Tensor& state) {
   return {state.const_data_ptr<float>(), static_cast<size_t>(state.numel())};
 }
@@ -45,6 +50,7 @@ std::shared_ptr<const Blob> EncodeInt8(const at::Tensor& state) {
   if (values.numel() > 0) blob->scales.resize(hidden_state::PlanesOf(blob->shape));
   const codec::Loss loss =
       codec::Encode(codec::Encoding::kInt8, ValuesOf(values), blob->bytes, blob->scales);
+  blob->crcs = hidden_state::ChunkCrcs(blob->bytes);
   return codec::Instead(codec::Encoding::kInt8, loss) == codec::Encoding::kInt8 ? blob : nullptr;
 }
 
@@ -65,13 +71,14 @@ std::shared_ptr<const Blob> Encode(const at::Tensor& state, Dtype dtype) {
     dtype = Dtype::kFp32;
   }
   if (dtype == Dtype::kFp16 && source.abs().max().item<double>() > kHalfMax) dtype = Dtype::kBf16;
-  // Narrowed on the device first: half the bytes cross the bus.
-  const at::Tensor values = source.to(ScalarTypeOf(dtype)).cpu().contiguous();
   auto blob = std::make_shared<Blob>();
   blob->dtype = dtype;
-  blob->shape = values.sizes().vec();
-  blob->bytes.resize(values.nbytes());
-  std::memcpy(blob->bytes.data(), values.const_data_ptr(), values.nbytes());
+  blob->shape = source.sizes().vec();
+  blob->bytes.resize(static_cast<size_t>(source.numel()) * hidden_state::BytesPerElement(dtype));
+  // Narrowed on the device first: half the bytes cross the bus.
+  const at::Tensor near = source.is_cpu() ? source : source.to(ScalarTypeOf(dtype));
+  if (source.numel() > 0) TensorOver(*blob, blob->bytes.data()).copy_(near);
+  blob->crcs = hidden_state::ChunkCrcs(blob->bytes);  // while they are in the processor's cache
   return blob;
 }
 
@@ -81,9 +88,11 @@ absl::StatusOr<at::Tensor> Decode(const Blob& blob) {
                     blob.bytes.size(), blob.scales.size());
   }
   if (blob.dtype == Dtype::kInt8) return DecodeInt8(blob);
-  at::Tensor values = torch::empty(blob.shape, ScalarTypeOf(blob.dtype));
-  std::memcpy(values.mutable_data_ptr(), blob.bytes.data(), blob.bytes.size());
-  return values.to(at::kFloat);
+  at::Tensor values = torch::empty(blob.shape, at::kFloat);
+  // Only read: a tensor over const memory does not exist.
+  auto* bytes = const_cast<std::byte*>(blob.bytes.data());
+  if (values.numel() > 0) values.copy_(TensorOver(blob, bytes));
+  return values;
 }
 
 }  // namespace lrti::train

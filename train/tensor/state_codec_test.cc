@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "common/hidden_state/chunks.h"
 #include "gtest/gtest.h"
 
 namespace lrti::train {
@@ -51,6 +52,20 @@ TEST(StateCodec, AValueThatFp16CannotHoldTurnsTheStateToBf16) {
   const auto blob = Encode(state, Dtype::kFp16);
   EXPECT_EQ(blob->dtype, Dtype::kBf16);
   EXPECT_TRUE(Decode(*blob).value().isfinite().all().item<bool>());
+}
+
+TEST(StateCodec, EveryEncodedStateCarriesTheCrcsOfItsBytes) {
+  const at::Tensor state = torch::randn({1, 3, 512, 256});  // 1.5 MiB as fp32
+  for (const Dtype dtype : {Dtype::kFp32, Dtype::kBf16, Dtype::kFp16, Dtype::kInt8}) {
+    const auto blob = Encode(state, dtype);
+    EXPECT_EQ(blob->crcs, hidden_state::ChunkCrcs(blob->bytes));
+    EXPECT_EQ(blob->crcs.size(), dtype == Dtype::kFp32 ? 2u : 1u);
+  }
+}
+
+TEST(StateCodec, AnEmptyStateIsOne) {
+  const at::Tensor state = torch::empty({0, 3, 4, 4});
+  EXPECT_EQ(Decode(*Encode(state, Dtype::kBf16)).value().sizes(), state.sizes());
 }
 
 TEST(StateCodec, ATransposedStateKeepsItsShape) {

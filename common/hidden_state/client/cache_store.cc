@@ -17,7 +17,8 @@ Offer OfferOf(const PutItem& put) {
                    .bytes = blob.bytes.size(),
                    .shape = blob.shape,
                    .scales = blob.scales},
-          .bytes = blob.bytes};
+          .bytes = blob.bytes,
+          .crcs = blob.crcs};
 }
 
 // The blob is sound, so what the node calls a bad item is one that it has no room for.

@@ -48,6 +48,12 @@ absl::Status CheckOptions(const Client::Options& options) {
   return absl::OkStatus();
 }
 
+bool IsSound(const Offer& offer) {
+  const bool summed =
+      offer.crcs.empty() || offer.crcs.size() == wire::ChunkCount(offer.bytes.size());
+  return summed && offer.item.bytes == offer.bytes.size() && wire::CheckItem(offer.item).ok();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(const Options& options, const Clock& clock) {
@@ -94,11 +100,9 @@ std::vector<Fate> Client::Put(std::span<const Offer> offers, absl::Duration budg
   const Deadline deadline(clock_, budget);
   std::vector<Fate> fates(offers.size(), Fate::kRefused);
   std::vector<Share> shares = SharesOf(offers.size(), [&](size_t i) -> const StateKey* {
-    const wire::Item& item = offers[i].item;
-    const bool sound = item.bytes == offers[i].bytes.size() && wire::CheckItem(item).ok() &&
-                       item.bytes <= options_.item_bytes_max;
+    const bool sound = IsSound(offers[i]) && offers[i].item.bytes <= options_.item_bytes_max;
     if (!sound) fates[i] = Fate::kBadItem;
-    return sound ? &item.key : nullptr;
+    return sound ? &offers[i].item.key : nullptr;
   });
   for (const Share& share : shares) {
     for (const size_t i : share.items) fates[i] = Fate::kNodeDown;

@@ -228,7 +228,7 @@ struct Putting {
   uint64_t request = 0;
 
   void Add(uint32_t frame, uint64_t size) {
-    offers.push_back({ItemOf(frame, size), std::span(bytes).first(size)});
+    offers.push_back({ItemOf(frame, size), std::span(bytes).first(size), {}});
   }
 
   std::vector<wire::Item> Begin() {
@@ -279,6 +279,17 @@ TEST(PutExchange, SendsWhatWasGrantedAndNothingElse) {
   ASSERT_TRUE(it.Answer(FrameType::kPutDone, {kOk, Outcome::kStale, Outcome::kCorrupt, kOk}).ok());
   EXPECT_TRUE(it.put->done());
   EXPECT_THAT(it.fates, testing::ElementsAre(Fate::kOk, Fate::kStale, Fate::kCorrupt, Fate::kOk));
+}
+
+TEST(PutExchange, TheProducersCrcsAreSentAsTheyAre) {
+  Putting it;
+  const std::vector<uint32_t> crcs = {17, 4};
+  it.Add(1, wire::kChunkBytes + 2);
+  it.offers[0].crcs = crcs;
+  EXPECT_EQ(it.Begin().size(), 1u);
+  ASSERT_TRUE(it.Answer(FrameType::kPutGrant, {Outcome::kOk}).ok());
+  EXPECT_EQ(it.put->Next(kSoon)->header.payload_crc, 17u);
+  EXPECT_EQ(it.put->Next(kSoon)->header.payload_crc, 4u);
 }
 
 TEST(PutExchange, AKeyThatComesAgainWaitsForTheNextRequest) {

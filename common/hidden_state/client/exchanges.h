@@ -17,6 +17,7 @@ namespace lrti::hidden_state::client {
 struct Offer {
   wire::Item item;
   std::span<const std::byte> bytes;  // item.bytes of them
+  std::span<const uint32_t> crcs;  // ChunkCrcs(bytes), as its producer took them; none: taken here
 };
 
 /// What became of one key of a get or lease.
@@ -31,7 +32,7 @@ using Destination = std::function<std::span<std::byte>(size_t index, const wire:
 
 /// Stores the offers named by `items`, in order; `fates` has a place for each offer of the call.
 /// Both must outlive it. Splits them into as many PUT_BEGINs as bounds ask for.
-/// REQUIRES: items that CheckItem takes, as long as their bytes.
+/// REQUIRES: items that CheckItem takes, as long as their bytes, with a CRC a chunk or none.
 class PutExchange final : public Exchange {
  public:
   static constexpr uint64_t kBatchBytesMax = uint64_t{64} << 20;
@@ -49,6 +50,7 @@ class PutExchange final : public Exchange {
 
   std::optional<Outgoing> Begin(uint64_t deadline_us);
   Outgoing NextChunk();
+  uint32_t CrcOfChunk(std::span<const std::byte> chunk) const;
   void SkipSent();
   absl::Status OnGrant(wire::ByteView meta);
   absl::Status OnDone(wire::ByteView meta);

@@ -26,8 +26,8 @@ PutExchange::PutExchange(std::span<const Offer> offers, std::span<const size_t> 
 std::optional<Outgoing> PutExchange::Next(uint64_t deadline_us) {
   if (state_ == State::kBegin) return Begin(deadline_us);
   if (state_ == State::kSending) return NextChunk();
-  if (state_ == State::kGranting && !first_crc_) {  // the node is thinking anyway
-    first_crc_ = Crc32c(ChunkAt(offers_[batch_[0]], 0));
+  if (state_ == State::kGranting && !first_crc_ && offers_[batch_[0]].crcs.empty()) {
+    first_crc_ = Crc32c(ChunkAt(offers_[batch_[0]], 0));  // the node is thinking anyway
   }
   return std::nullopt;
 }
@@ -70,6 +70,13 @@ void PutExchange::SkipSent() {
   if (sending_ == batch_.size()) state_ = State::kStoring;
 }
 
+// That of its producer, so that what happens to the bytes from there on is noticed.
+uint32_t PutExchange::CrcOfChunk(std::span<const std::byte> chunk) const {
+  const Offer& offer = offers_[batch_[sending_]];
+  if (!offer.crcs.empty()) return offer.crcs[offset_ / wire::kChunkBytes];
+  return sending_ == 0 && offset_ == 0 && first_crc_ ? *first_crc_ : Crc32c(chunk);
+}
+
 Outgoing PutExchange::NextChunk() {
   Outgoing frame;
   frame.payload = ChunkAt(offers_[batch_[sending_]], offset_);
@@ -77,8 +84,7 @@ Outgoing PutExchange::NextChunk() {
   frame.header.request = request_;
   frame.header.item = static_cast<uint32_t>(sending_);
   frame.header.offset = offset_;
-  const bool first = sending_ == 0 && offset_ == 0 && first_crc_;
-  frame.header.payload_crc = first ? *first_crc_ : Crc32c(frame.payload);
+  frame.header.payload_crc = CrcOfChunk(frame.payload);
   offset_ += frame.payload.size();
   SkipSent();
   return frame;

@@ -3,13 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/hidden_state/chunks.h"
+
 namespace lrti::wire {
 
 /// Bounds on what a peer may say. Part of the protocol: both sides hold the other to them.
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr uint32_t kMetaBytesMax = 64 << 10;
-inline constexpr uint64_t kChunkBytes =
-    1 << 20;  // a frame's largest payload, and what one CRC covers
+inline constexpr uint64_t kChunkBytes = hidden_state::kCrcChunkBytes;  // a frame's largest payload
 inline constexpr uint64_t kItemBytesMax = uint64_t{1} << 30;
 inline constexpr uint32_t kItemsMax = 512;    // of a PUT_BEGIN
 inline constexpr uint32_t kKeysMax = 1024;    // of a GET or INVALIDATE; of places in a RELEASE

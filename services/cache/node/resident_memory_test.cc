@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/sanitized.h"
 #include "gtest/gtest.h"
 #include "services/cache/node/test_node.h"
 #include "services/cache/node/test_peer.h"
@@ -58,9 +59,7 @@ int Churn() {
 }
 
 TEST(Node, G4ResidentMemoryStaysBelowTheFormulaWhileBothShapesAreChurned) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer's memory tells nothing about ours";
-#endif
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's memory tells nothing about ours";
   std::fflush(stdout);
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);

@@ -31,7 +31,7 @@ TEST(SlowPeer, OneThatNeverSaysHelloIsClosed) {
 }
 
 TEST(SlowPeer, AFrameThatDoesNotComeWholeClosesItsLane) {
-  for (const size_t missing : {1, 60, 150, 210}) {
+  for (const size_t missing : {1u, 60u, 150u, 210u}) {
     TestNode node(Impatient());
     TestPeer peer = node.Unix();
     const TestPeer::State state = TestPeer::MakeState(0, kSmall);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "common/base/sanitized.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -12,12 +13,6 @@ using hidden_state::Rule;
 using hidden_state::StateKey;
 using hidden_state::Version;
 using ::testing::HasSubstr;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSlow = true;  // under a sanitizer, about ten times
-#else
-constexpr bool kSlow = false;
-#endif
 
 // Walks through all orders within the scope. Every guarantee is held in each walk; the named one
 // must have been tested often.
@@ -34,7 +29,7 @@ void ExpectHolds(Guarantee guarantee, const Scope& scope) {
 constexpr Scope kCrowded = {.puts = 3, .rollback = false, .invalidation = false, .cut = false};
 
 TEST(Explorer, G1AHitIsByteForByteOneCommittedPutAndStaysSoWhileLeased) {
-  if (kSlow) GTEST_SKIP() << "the smaller walks run the same code";
+  if (kSanitized) GTEST_SKIP() << "the smaller walks run the same code";
   ExpectHolds(kG1, kCrowded);
 }
 TEST(Explorer, G2AHitObeysLineageAndStalenessAndNoOlderPutReplacesAFresher) {
@@ -44,7 +39,7 @@ TEST(Explorer, G3NothingIsServedAfterItsInvalidation) {
   ExpectHolds(kG3, {.puts = 2, .rollback = false});
 }
 TEST(Explorer, G4WhatIsHeldStaysWithinThePoolAndIsCounted) {
-  if (kSlow) GTEST_SKIP() << "the smaller walks run the same code";
+  if (kSanitized) GTEST_SKIP() << "the smaller walks run the same code";
   Scope scope = kCrowded;
   scope.copies = false;
   ExpectHolds(kG4, scope);
@@ -53,7 +48,7 @@ TEST(Explorer, EveryReservationAndLeaseEndsWhateverDies) {
   ExpectHolds(kEnds, {.puts = 2, .rollback = false, .copies = false});
 }
 TEST(Explorer, AllHoldWhenEverythingHappensAtOnce) {
-  if (kSlow) GTEST_SKIP() << "the smaller walks run the same code";
+  if (kSanitized) GTEST_SKIP() << "the smaller walks run the same code";
   ExpectHolds(kG1, {.puts = 2});
 }
 

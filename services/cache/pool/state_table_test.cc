@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "common/base/sanitized.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/cache/pool/budget.h"
@@ -343,9 +344,7 @@ TEST(Budget, IsTheFormula) {
 }
 
 TEST(Budget, AStateCostsNoMoreBesideItsSlotThanTheFormulaSays) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer's heap tells nothing about ours";
-#endif
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's heap tells nothing about ours";
   constexpr uint32_t kStates = 20'000;
   const size_t before = mallinfo2().uordblks;
   Four node(Wide(kStates * kPage, 500 * kPage));

@@ -5,6 +5,7 @@
 #include "lrti/v1/coordinator.pb.h"
 #include "services/coordinator/api/times.h"
 #include "services/coordinator/journal/journal.h"
+#include "services/coordinator/state/cluster.h"
 #include "services/coordinator/state/explain.h"
 #include "services/coordinator/state/progress.h"
 #include "services/coordinator/state/rules.h"
@@ -108,13 +109,10 @@ void Fill(const AgentRecord& agent, const Book& book, const Live& live, Moment n
     gpu.set_model(device.model);
     gpu.set_memory_bytes(device.memory_bytes);
     const std::string& holder = agent.jobs[i];
-    gpu.set_state(holder.empty() ? "free" : "allocated");
+    gpu.set_state(WordOf(agent, i, live));
     if (seen != live.agents.end() && i < seen->second.devices.size()) {
-      const DeviceLive& device_now = seen->second.devices[i];
-      gpu.set_memory_used_bytes(device_now.memory_used_bytes);
-      if (device_now.state == "leaked") gpu.set_state("leaked");
+      gpu.set_memory_used_bytes(seen->second.devices[i].memory_used_bytes);
     }
-    if (agent.mode == AgentMode::kQuarantined && holder.empty()) gpu.set_state("quarantined");
     const JobRecord* const job = FindJob(book, holder);
     if (job == nullptr || !job->current) continue;
     gpu.set_job(holder);

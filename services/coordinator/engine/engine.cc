@@ -197,6 +197,10 @@ class ThreadedEngine final : public Engine {
     counts.cycle_times = cycle_times_.Get();
     return counts;
   }
+  Tally tally() const override {
+    MutexLock lock(mutex_);
+    return tally_;
+  }
   const Rules& rules() const override { return options_.rules; }
 
  private:
@@ -319,9 +323,15 @@ class ThreadedEngine final : public Engine {
       if (batch[i].report) {
         Absorb(visible_.book, *batch[i].report, now, visible_.live).IgnoreError();
       }
-      for (; committed && next < decided[i].entries_end; ++next) ApplyTo(entries[next], visible_);
+      for (; committed && next < decided[i].entries_end; ++next) Show(entries[next]);
     }
     if (committed && !entries.empty()) changed_.notify_all();
+  }
+
+  /// Makes a fact that is on the disk one that everybody sees.
+  void Show(const Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    Count(entry, visible_.book, visible_.live, tally_);
+    ApplyTo(entry, visible_);
   }
 
   void RunCycle() {
@@ -342,7 +352,7 @@ class ThreadedEngine final : public Engine {
       counts_.cycle_seconds_last = absl::ToDoubleSeconds(decided);
       visible_.live.waiting.swap(waiting);
       if (committed && !entries.empty()) {
-        for (const Entry& entry : entries) ApplyTo(entry, visible_);
+        for (const Entry& entry : entries) Show(entry);
         changed_.notify_all();
       }
     }
@@ -391,6 +401,7 @@ class ThreadedEngine final : public Engine {
   View visible_ ABSL_GUARDED_BY(mutex_);
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
   EngineCounts counts_ ABSL_GUARDED_BY(mutex_);
+  Tally tally_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   DurationHistogram commit_times_;
   DurationHistogram cycle_times_;

@@ -18,6 +18,7 @@
 #include "services/coordinator/state/live.h"
 #include "services/coordinator/state/report.h"
 #include "services/coordinator/state/rules.h"
+#include "services/coordinator/state/tally.h"
 #include "services/coordinator/state/usage.h"
 
 namespace lrti::coordinator {
@@ -110,6 +111,7 @@ class Engine {
   /// Why the journal cannot be written; empty: it can.
   virtual std::string trouble() const = 0;
   virtual EngineCounts counts() const = 0;
+  virtual Tally tally() const = 0;
   virtual const Rules& rules() const = 0;
 };
 

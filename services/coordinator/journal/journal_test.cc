@@ -203,7 +203,7 @@ TEST(Journal, ALogThatWasCutShortGivesWholeTransactionsOnly) {
   ASSERT_EQ(SignalOf([&] {
               SetFailpoint("after_append:3:kill");
               Written written(folder.path());
-              for (uint64_t seq : {1, 3, 5}) {
+              for (const uint64_t seq : {1u, 3u, 5u}) {
                 LRTI_CHECK(written.Add({SubmittedAt(seq), SubmittedAt(seq + 1)}).ok());
               }
             }),

@@ -41,6 +41,18 @@ std::vector<bool> FreeBy(const AgentRecord& record, const AgentLive& live) {
 
 }  // namespace
 
+const char* WordOf(const AgentRecord& agent, size_t place, const Live& live) {
+  const bool free = agent.jobs[place].empty();
+  const bool faulty = agent.IsFaulty(agent.devices[place].uuid);
+  if (free && (faulty || agent.mode == AgentMode::kQuarantined)) return "quarantined";
+  const auto seen = live.agents.find(agent.id);
+  if (seen != live.agents.end() && place < seen->second.devices.size() &&
+      seen->second.devices[place].state == "leaked") {
+    return "leaked";
+  }
+  return free ? "free" : "allocated";
+}
+
 bool TakesWork(const AgentRecord& agent, const Live& live, const Rules& rules, Moment now) {
   if (agent.lost || agent.mode != AgentMode::kReady) return false;
   const auto it = live.agents.find(agent.id);

@@ -13,6 +13,10 @@
 
 namespace lrti::coordinator {
 
+/// How people are told of a device, by its place in agent.devices: free, allocated, leaked or
+/// quarantined (it, or its whole agent).
+const char* WordOf(const AgentRecord& agent, size_t place, const Live& live);
+
 /// The GPUs of one model and memory size, or the CPU slots, as the scheduler sees them. A gang is
 /// of one model: a mixed one would wait for its slowest rank at every step.
 struct Model {

@@ -1,7 +1,7 @@
 #include "services/coordinator/state/transitions.h"
 
 #include <array>
-#include <initializer_list>
+#include <vector>
 
 #include "absl/strings/str_join.h"
 #include "common/base/check.h"
@@ -11,7 +11,7 @@ namespace {
 
 struct Row {
   JobState from;
-  std::initializer_list<JobState> to;
+  std::vector<JobState> to;
 };
 
 using enum JobState;

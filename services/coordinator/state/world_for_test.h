@@ -17,6 +17,7 @@
 #include "services/coordinator/state/observe.h"
 #include "services/coordinator/state/schedule.h"
 #include "services/coordinator/state/submit.h"
+#include "services/coordinator/state/tally.h"
 #include "services/coordinator/state/tick.h"
 #include "services/coordinator/state/transitions.h"
 
@@ -29,6 +30,8 @@ struct PretendedRank {
   int64_t step = 0;
   int64_t checkpoint_step = 0;
   std::optional<RankExit> exit;
+  std::optional<absl::Time> spawned;
+  std::optional<absl::Time> loaded;
 };
 
 struct PretendedAttempt {
@@ -56,6 +59,7 @@ class World {
   Live live;
   Moment now{absl::FromUnixSeconds(1'700'000'000), absl::ZeroDuration()};
   std::vector<Entry> journal;
+  Tally tally;
   std::function<void(const Entry&)> on_entry = [](const Entry&) {};
   std::function<bool()> dawdles = [] { return false; };  // a rank takes its time to end
   std::map<std::string, PretendedAgent> agents;
@@ -63,6 +67,7 @@ class World {
   void Take(const Updates& updates) {
     for (const Update& update : updates) {
       journal.push_back({book.seq + 1, now, update});
+      Count(journal.back(), book, live, tally);
       Apply(journal.back(), book);
       if (const auto* ended = std::get_if<AttemptEnded>(&update)) live.attempts.erase(ended->job);
       on_entry(journal.back());
@@ -150,6 +155,9 @@ class World {
         rank_report.step = rank.step;
         rank_report.checkpoint_step = rank.checkpoint_step;
         rank_report.exit = rank.exit;
+        rank_report.spawned = rank.spawned;
+        rank_report.loaded = rank.loaded;
+        if (rank.loaded && rank.step > 0) rank_report.first_step = *rank.loaded + absl::Seconds(1);
         if (rank.exit) continue;
         for (DeviceReport& device : report.devices) {
           if (device.uuid == rank.device) device.state = "busy";
@@ -234,7 +242,7 @@ class World {
       if (it == agent.attempts.end()) {
         it = agent.attempts.emplace(key, PretendedAttempt{*assignment, {}, {}}).first;
         for (const RankPlace& place : assignment->ranks) {
-          it->second.ranks[place.rank] = {place.rank, place.device, 0, 0, std::nullopt};
+          it->second.ranks[place.rank] = {.rank = place.rank, .device = place.device};
         }
       }
       for (auto& [number, rank] : it->second.ranks) {

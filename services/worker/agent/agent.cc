@@ -11,6 +11,7 @@
 #include "common/base/open_file.h"
 #include "common/base/status.h"
 #include "lrti/v1/worker.pb.h"
+#include "services/worker/device/xid.h"
 
 namespace lrti::worker {
 namespace {
@@ -109,6 +110,7 @@ bool Agent::Tick() {
   } else if (devices_.freeing()) {
     LookAtDevices();  // a restart waits for them
   }
+  TakeXids();
   for (const auto& [key, attempt] : attempts_) attempt->Tick(ready_, devices_, now);
   ForgetAcknowledged();
   return std::exchange(reported_, Summary()) != reported_;
@@ -129,6 +131,18 @@ void Agent::LookAtDevices() {
   // A driver that does not answer is no reason to think that the devices are gone.
   devices_.Observe(devices.ok() ? *std::move(devices) : devices_.devices(),
                    machine_.clock.Steady());
+}
+
+// Before the ranks are looked at: one that failed because of such a fault must not be judged
+// without it.
+void Agent::TakeXids() {
+  for (const XidEvent& event : machine_.inventory.NewXids()) {
+    machine_.warn(fmt::format("the driver reported {} of {}", DescribeXid(event.xid), event.uuid));
+    ++xids_[{event.uuid, event.xid}];
+    for (const auto& [key, attempt] : attempts_) {
+      attempt->NoteXid(event.uuid, event.xid, machine_.clock.Steady());
+    }
+  }
 }
 
 void Agent::CheckReadiness() {

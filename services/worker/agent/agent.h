@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,9 @@ class SyncResponse;
 }  // namespace lrti::v1
 
 namespace lrti::worker {
+
+/// Of a device, by its UUID and the fault's number.
+using XidCounts = std::map<std::pair<std::string, uint64_t>, uint64_t>;
 
 /// Brings what runs on this machine to what the coordinator last asked for, again and again. It
 /// talks to nobody itself: the answers are handed in, and its report is there to be sent. So it
@@ -52,6 +56,8 @@ class Agent {
   std::vector<Shipment> Shipments() const;
   const DeviceTable& devices() const { return devices_; }
   size_t attempts() const { return attempts_.size(); }
+  /// How often the driver reported which fault of which device, so far.
+  const XidCounts& xids() const { return xids_; }
   /// No process of a rank is left here.
   bool idle() const;
 
@@ -59,6 +65,7 @@ class Agent {
   void StopRanks();
   void TouchAlive();
   void LookAtDevices();
+  void TakeXids();
   void CheckReadiness();
   void ForgetAcknowledged();
   std::string Summary() const;
@@ -77,6 +84,7 @@ class Agent {
   absl::Status inventory_;   // whether the devices could be asked
   absl::Duration next_look_ = -absl::InfiniteDuration();
   absl::Duration next_check_ = -absl::InfiniteDuration();
+  XidCounts xids_;
   std::string reported_;  // Summary() of the last round
 };
 

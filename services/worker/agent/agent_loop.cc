@@ -113,6 +113,7 @@ void AgentLoop::Parts::Publish(bool something_happened) {
     }
   }
   stats.attempts = agent.attempts();
+  stats.xids = agent.xids();
   stats.trouble = next.trouble();
   report = std::move(next);
   shipments = std::move(next_shipments);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "services/worker/agent/agent.h"
 #include "services/worker/agent/agents_client.h"
 #include "services/worker/agent/machine.h"
 
@@ -26,6 +27,7 @@ struct AgentStats {
   uint64_t spool_bytes = 0;                              // not yet
   absl::Duration answer_age = absl::InfiniteDuration();  // since the coordinator's last answer
   std::string trouble;
+  XidCounts xids;
   absl::Status link;  // of the last call
 };
 

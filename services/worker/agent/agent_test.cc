@@ -309,6 +309,38 @@ TEST_F(AgentTest, NamesTheRankThatStandsStill) {
             "here: rank 0 in waiting at step 7");
 }
 
+TEST_F(AgentTest, AGpuThatIsLostEndsItsRankAtOnceAndIsNamed) {
+  Accept({pair_});
+  inventory_.xids = {{"d1", 79}, {"d2", 79}};
+  Tick();
+  EXPECT_THAT(RankOf(pair_, 0).signals, ElementsAre(SIGKILL));
+  EXPECT_THAT(RankOf(pair_, 1).signals, ElementsAre(SIGKILL));
+  End(pair_, 0, {.signal = SIGKILL});
+  End(pair_, 1, {.signal = SIGKILL});
+  Tick();
+  const v1::AttemptReport report = Report(pair_);
+  EXPECT_EQ(report.ranks(0).exit().end_reason(), kStopped);
+  EXPECT_EQ(report.ranks(1).exit().end_reason(), "GPU_XID");
+  EXPECT_THAT(report.ranks(1).exit().message(),
+              StartsWith("the driver reported XID 79 (the GPU has fallen off the bus) of d1"));
+  EXPECT_EQ(agent_->xids().at({"d1", 79}), 1U);
+}
+
+TEST_F(AgentTest, ARankThatFailsAfterAFaultOfItsGpuFailsBecauseOfIt) {
+  Accept({pair_});
+  inventory_.xids = {{"d0", 94}};
+  Tick();
+  EXPECT_THAT(RankOf(pair_, 0).signals, IsEmpty());
+  inventory_.xids = {{"d1", 31}};  // in the same round as the exit
+  End(pair_, 1, {.code = 1});
+  Tick();
+  EXPECT_EQ(Report(pair_).ranks(1).exit().end_reason(), "INTERNAL");
+  EXPECT_THAT(Report(pair_).ranks(1).exit().message(), HasSubstr("reported XID 31"));
+  End(pair_, 0, {.code = 1});
+  Tick();
+  EXPECT_EQ(Report(pair_).ranks(0).exit().end_reason(), "GPU_XID");
+}
+
 TEST_F(AgentTest, AnAttemptThatWritesTooMuchLogIsEnded) {
   settings_.log_bytes_max = 10;
   Accept({pair_});

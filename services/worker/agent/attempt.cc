@@ -12,6 +12,7 @@
 #include "lrti/v1/worker.pb.h"
 #include "services/worker/agent/cause_file.h"
 #include "services/worker/agent/proto_time.h"
+#include "services/worker/device/xid.h"
 #include "services/worker/rank/environment.h"
 #include "services/worker/rank/listen_socket.h"
 
@@ -126,6 +127,15 @@ void Attempt::End(const Cause& cause, absl::Duration grace, absl::Duration now) 
   }
   ladder_.Stop(grace, now);
   FailUnstarted({cause_->end_reason, cause_->text});
+}
+
+void Attempt::NoteXid(const std::string& device, uint64_t xid, absl::Duration now) {
+  for (size_t i = 0; i < ranks_.size(); ++i) {
+    if (!holds_device_[i] || ranks_[i]->device() != device || !ranks_[i]->NoteXid(xid)) continue;
+    End({.text = fmt::format("rank {}: the driver reported {} of {}", ranks_[i]->rank(),
+                             DescribeXid(xid), device)},
+        absl::ZeroDuration(), now);
+  }
 }
 
 void Attempt::Tick(const absl::Status& ready, DeviceTable& devices, absl::Duration now) {

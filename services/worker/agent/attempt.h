@@ -43,6 +43,9 @@ class Attempt {
   /// Ends it; the first cause is the one that is reported. A shorter grace than before counts.
   void End(const Cause& cause, absl::Duration grace, absl::Duration now);
 
+  /// The driver reported a fault of a device. Where no rank can go on there, it ends.
+  void NoteXid(const std::string& device, uint64_t xid, absl::Duration now);
+
   /// Looks at everything and takes the next steps. `ready`: whether ranks can be started here.
   void Tick(const absl::Status& ready, DeviceTable& devices, absl::Duration now);
 

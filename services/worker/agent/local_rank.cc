@@ -6,10 +6,13 @@
 #include "common/base/check.h"
 #include "lrti/v1/worker.pb.h"
 #include "services/worker/agent/proto_time.h"
+#include "services/worker/device/xid.h"
 #include "services/worker/rank/log_tail.h"
 
 namespace lrti::worker {
 namespace {
+
+constexpr size_t kXidsMax = 16;  // one fault often brings many
 
 // When a file was last written; the past when it is not there.
 absl::Time WrittenAt(const std::string& path) {
@@ -65,8 +68,14 @@ void LocalRank::Observe(RankProcesses& processes, const std::optional<Cause>& ca
 
 void LocalRank::Judge(const std::optional<Cause>& cause, absl::Time wall) {
   last_lines_ = LastLines(files_.log);
-  verdict_ = JudgeExit(sight_, events_, cause, last_lines_);
+  verdict_ = WithXids(JudgeExit(sight_, events_, cause, last_lines_), device_, xids_);
   exit_ = sight_.exit.value_or(ExitRecord{.signal = 9, .time = wall});
+}
+
+bool LocalRank::NoteXid(uint64_t xid) {
+  if (!launched_ || exited()) return false;
+  if (xids_.size() < kXidsMax) xids_.push_back(xid);
+  return KindOfXid(xid) == XidKind::kLost;
 }
 
 void LocalRank::Signal(RankProcesses& processes, int signal) {

@@ -37,6 +37,9 @@ class LocalRank {
   void Observe(RankProcesses& processes, const std::optional<Cause>& cause, absl::Duration now,
                absl::Time wall);
 
+  /// The driver reported a fault of its GPU. Whether the rank cannot go on there.
+  bool NoteXid(uint64_t xid);
+
   /// Passes a signal on to a trainer that runs.
   void Signal(RankProcesses& processes, int signal);
 
@@ -71,6 +74,7 @@ class LocalRank {
   RankEvents events_;
   RankPulse pulse_;
   RankSight sight_;
+  std::vector<uint64_t> xids_;  // the first ones, while it ran
   std::optional<Verdict> verdict_;
   ExitRecord exit_;
   std::vector<std::string> last_lines_;

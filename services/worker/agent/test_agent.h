@@ -21,6 +21,9 @@ class FakeInventory final : public Inventory {
   absl::StatusOr<std::vector<Device>> List() override { return devices; }
   bool gpus() const override { return false; }
 
+  std::vector<XidEvent> NewXids() override { return std::exchange(xids, {}); }
+
+  std::vector<XidEvent> xids;
   std::vector<Device> devices = {{.uuid = "d0"}, {.uuid = "d1"}, {.uuid = "d2"}};
 };
 

@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "common/base/status.h"
+#include "common/base/test_files.h"
 #include "services/worker/device/cpu_slots.h"
 #include "services/worker/device/device_table.h"
 #include "services/worker/device/nvml.h"
+#include "services/worker/device/xid.h"
 
 namespace lrti::worker {
 namespace {
@@ -98,6 +101,37 @@ TEST(Nvml, AGpuWhoseProcessesAreNotToldIsWellAllTheSame) {
   ASSERT_EQ(devices.size(), 2U);
   EXPECT_EQ(devices[0].fault, "");
   EXPECT_TRUE(devices[0].pids.empty());
+}
+
+TEST(Nvml, TellsEachFaultThatTheDriverReportsOnce) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "xids";
+  const Variable xids("FAKE_NVML_XIDS", path.c_str());
+  auto nvml = Nvml::Load(LRTI_FAKE_NVML);
+  EXPECT_TRUE((*nvml)->NewXids().empty());
+  std::ofstream file(path);
+  file << "1 79\n0 31\n" << std::flush;
+  const auto events = (*nvml)->NewXids();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].uuid, "GPU-fake-1");
+  EXPECT_EQ(events[0].xid, 79U);
+  EXPECT_EQ(events[1].uuid, "GPU-fake-0");
+  EXPECT_TRUE((*nvml)->NewXids().empty());
+}
+
+TEST(Nvml, ADriverWithoutEventsHasNoFaultsToTell) {
+  const Variable fail("FAKE_NVML_FAIL", "nvmlEventSetCreate");
+  auto nvml = Nvml::Load(LRTI_FAKE_NVML);
+  ASSERT_TRUE(nvml.ok());
+  EXPECT_TRUE((*nvml)->NewXids().empty());
+  EXPECT_EQ((*nvml)->List()->size(), 2U);
+}
+
+TEST(Xid, OneThatIsNotKnownIsSuspect) {
+  EXPECT_EQ(KindOfXid(79), XidKind::kLost);
+  EXPECT_EQ(KindOfXid(31), XidKind::kProgram);
+  EXPECT_EQ(KindOfXid(4711), XidKind::kSuspect);
+  EXPECT_EQ(DescribeXid(4711), "XID 4711");
 }
 
 TEST(DeviceTable, AFreeDeviceIsTakenOnce) {

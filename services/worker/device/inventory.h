@@ -18,6 +18,12 @@ struct Device {
   std::string fault;               // why nothing can run there; empty: it is well
 };
 
+/// A fault of a device that the driver reported (xid.h).
+struct XidEvent {
+  std::string uuid;
+  uint64_t xid = 0;
+};
+
 /// The devices of this machine. Not thread-safe.
 class Inventory {
  public:
@@ -25,6 +31,9 @@ class Inventory {
 
   /// All devices, always in the same order. Errors: Unavailable when the driver does not answer.
   virtual absl::StatusOr<std::vector<Device>> List() = 0;
+
+  /// What the driver reported since the last call, at most some dozens, the oldest first. Cheap.
+  virtual std::vector<XidEvent> NewXids() { return {}; }
 
   /// Whether the devices are GPUs, which a rank sees by CUDA_VISIBLE_DEVICES.
   virtual bool gpus() const = 0;

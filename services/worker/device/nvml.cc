@@ -21,7 +21,16 @@ struct Process {
   unsigned long long memory;
   unsigned gpu_instance, compute_instance;
 };
+using EventSet = struct OpaqueEventSet*;
+struct Event {
+  Handle gpu;
+  unsigned long long type;
+  unsigned long long data;
+  unsigned gpu_instance, compute_instance;
+};
 constexpr Result kSuccess = 0;
+constexpr unsigned long long kXidEvents = 8;
+constexpr int kEventsMax = 64;  // taken at once; the driver keeps the others
 constexpr unsigned kProcessesMax = 256;
 constexpr unsigned kTextBytes = 96;
 
@@ -39,8 +48,14 @@ struct Nvml::Library {
   Result (*uuid)(Handle, char*, unsigned) = nullptr;
   Result (*memory)(Handle, Memory*) = nullptr;
   Result (*processes)(Handle, unsigned*, Process*) = nullptr;
+  Result (*make_events)(EventSet*) = nullptr;
+  Result (*watch)(Handle, unsigned long long, EventSet) = nullptr;
+  Result (*next_event)(EventSet, Event*, unsigned) = nullptr;
+  Result (*free_events)(EventSet) = nullptr;
+  EventSet events = nullptr;
 
   ~Library() {
+    if (events != nullptr) free_events(events);
     if (begun) shutdown();
     if (handle != nullptr) ::dlclose(handle);
   }
@@ -64,6 +79,33 @@ struct Nvml::Library {
     const bool lists_processes = Find(processes, "nvmlDeviceGetComputeRunningProcesses_v3") ||
                                  Find(processes, "nvmlDeviceGetComputeRunningProcesses_v2");
     return lists_processes ? nullptr : "nvmlDeviceGetComputeRunningProcesses_v2";
+  }
+
+  // Virtual GPUs and some containers have no events: they go without.
+  void WatchForXids(unsigned gpus) {
+    const bool known =
+        Find(make_events, "nvmlEventSetCreate") && Find(watch, "nvmlDeviceRegisterEvents") &&
+        Find(next_event, "nvmlEventSetWait_v2") && Find(free_events, "nvmlEventSetFree");
+    if (!known || make_events(&events) != kSuccess) {
+      events = nullptr;
+      return;
+    }
+    for (unsigned index = 0; index < gpus; ++index) {
+      Handle gpu = nullptr;
+      if (at(index, &gpu) == kSuccess) watch(gpu, kXidEvents, events);
+    }
+  }
+
+  std::vector<XidEvent> NewXids() const {
+    std::vector<XidEvent> xids;
+    Event event{};
+    for (int i = 0; events != nullptr && i < kEventsMax; ++i) {
+      if (next_event(events, &event, 0) != kSuccess) break;  // none, or the GPU that is lost
+      std::array<char, kTextBytes> text{};
+      const bool named = uuid(event.gpu, text.data(), kTextBytes) == kSuccess;
+      if (named && event.type == kXidEvents) xids.push_back({text.data(), event.data});
+    }
+    return xids;
   }
 
   absl::Status Check(Result result, const char* what) const {
@@ -108,8 +150,11 @@ absl::StatusOr<std::unique_ptr<Nvml>> Nvml::Load(const std::string& library) {
   unsigned number = 0;
   LRTI_RETURN_IF_ERROR(loaded->Check(loaded->count(&number), "counting GPUs"));
   if (number == 0) return Error(absl::StatusCode::kNotFound, "NVML: the driver has no GPU");
+  loaded->WatchForXids(number);
   return std::unique_ptr<Nvml>(new Nvml(std::move(loaded)));
 }
+
+std::vector<XidEvent> Nvml::NewXids() { return library_->NewXids(); }
 
 absl::StatusOr<std::vector<Device>> Nvml::List() {
   unsigned number = 0;

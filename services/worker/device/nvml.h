@@ -22,6 +22,7 @@ class Nvml final : public Inventory {
   Nvml& operator=(const Nvml&) = delete;
 
   absl::StatusOr<std::vector<Device>> List() override;
+  std::vector<XidEvent> NewXids() override;
   bool gpus() const override { return true; }
 
  private:

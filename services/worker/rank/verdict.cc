@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <csignal>
 #include <string_view>
 
 #include "common/lifecycle/end_reason.h"
 #include "fmt/format.h"
+#include "services/worker/device/xid.h"
 #include "services/worker/rank/log_tail.h"
 
 namespace lrti::worker {
@@ -119,6 +121,27 @@ Verdict Judge(const RankSight& sight, const RankEvents& events, const std::optio
 }
 
 }  // namespace
+
+Verdict WithXids(Verdict verdict, const std::string& device, const std::vector<uint64_t>& xids) {
+  if (xids.empty() || verdict.end_reason == NameOf(EndReason::kCompleted)) return verdict;
+  std::string faults;
+  XidKind worst = XidKind::kProgram;
+  for (const uint64_t xid : xids) {
+    if (!Mentions(faults, DescribeXid(xid)))
+      faults += (faults.empty() ? "" : ", ") + DescribeXid(xid);
+    worst = std::max(worst, KindOfXid(xid));
+  }
+  const bool stopped = verdict.end_reason == kStopped;
+  if (worst == XidKind::kLost || (worst == XidKind::kSuspect && !stopped)) {
+    verdict.end_reason = NameOf(EndReason::kGpuXid);
+    verdict.message =
+        fmt::format("the driver reported {} of {}; {}", faults, device, verdict.message);
+  } else if (!stopped) {
+    verdict.message += fmt::format("; the driver reported {} of {}", faults, device);
+  }
+  verdict.message = PlainText(verdict.message, kMessageBytesMax);
+  return verdict;
+}
 
 std::string SignalText(int64_t signal) {
   const char* const name = ::sigabbrev_np(static_cast<int>(signal));

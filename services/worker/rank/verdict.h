@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,10 @@ struct Verdict {
 /// the signal. A plain function. REQUIRES: `sight` has an exit record, or the rank is gone.
 Verdict JudgeExit(const RankSight& sight, const RankEvents& events,
                   const std::optional<Cause>& cause, const std::vector<std::string>& last_lines);
+
+/// The verdict again, where the driver reported faults of the rank's GPU while it ran: GPU_XID when
+/// the GPU is to blame (device/xid.h), else with the faults in its message.
+Verdict WithXids(Verdict verdict, const std::string& device, const std::vector<uint64_t>& xids);
 
 /// "signal 9 (SIGKILL)".
 std::string SignalText(int64_t signal);

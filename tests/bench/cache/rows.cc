@@ -4,15 +4,24 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <future>
 #include <optional>
+#include <thread>
 
+#include "absl/strings/str_split.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/test_files.h"
+#include "common/hidden_state/chunks.h"
 #include "common/hidden_state/client/client.h"
+#include "common/hidden_state/wire/manifest.h"
 #include "services/cache/node/node.h"
+#include "services/cache/redis/redis_tier.h"
 #include "tests/bench/cache/child.h"
 #include "tests/bench/cache/memory.h"
 #include "tests/bench/cache/stream.h"
@@ -20,6 +29,7 @@
 namespace lrti::bench {
 namespace {
 
+using hidden_state::ChunkCrcs;
 using hidden_state::Rule;
 using hidden_state::StateKey;
 using hidden_state::client::Answer;
@@ -32,19 +42,47 @@ using hidden_state::client::Offer;
 constexpr absl::Duration kLong = absl::Seconds(20);
 constexpr Rule kRule{.lineage = 1, .step = uint64_t{1} << 40, .staleness_steps_max = -1};
 constexpr size_t kBatch = 16;
-constexpr size_t kBoundary = 8;                 // two branches, two sides, two states
-constexpr uint64_t kBoundaryBytes = 1'966'080;  // 64 x 64 x 120 fp32
-constexpr uint32_t kPutKeys = 4;                // that are put again and again
+constexpr size_t kBoundary = 8;                  // two branches, two sides, two states
+constexpr uint64_t kBoundaryBytesMax = 2 << 20;  // states of crops of training
+constexpr uint32_t kPutKeys = 4;                 // that are put again and again
 
 absl::Status Expect(bool good, const char* what, Fate fate) {
   if (good) return absl::OkStatus();
   return Error(absl::StatusCode::kInternal, "{}: {}", what, kFateNames[static_cast<size_t>(fate)]);
 }
 
-Offer OfferOf(const StateKey& key, uint64_t step, std::span<const std::byte> bytes) {
-  Offer offer{.item = {.key = key, .version = {1, step}, .bytes = bytes.size()}, .bytes = bytes};
-  offer.item.shape = {static_cast<int64_t>(bytes.size() / sizeof(float))};
-  return offer;
+absl::Status Await(const char* what, const std::function<bool()>& true_now) {
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoSeconds(kLong);
+  while (!true_now()) {
+    if (std::chrono::steady_clock::now() > end) return Expect(false, what, Fate::kTimeout);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return absl::OkStatus();
+}
+
+// What Redis' own program says of itself, in bytes a second; keys of one size lie together.
+absl::StatusOr<double> RedisBenchmark(const std::string& path, const std::string& command,
+                                      uint64_t bytes) {
+  constexpr int kRequests = 300;
+  const std::string line =
+      fmt::format("redis-benchmark -s {} -t {} -d {} -n {} -c 1 -r {} --dbnum {} --csv 2>/dev/null",
+                  path, command, bytes, kRequests, kRequests / 2, bytes % 13 + 1);
+  const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(line.c_str(), "r"), ::pclose);
+  if (!output) return Error(absl::StatusCode::kInternal, "redis-benchmark: cannot be started");
+  double requests = 0;  // a second: "GET","812.52",...
+  std::array<char, 512> text{};
+  while (std::fgets(text.data(), text.size(), output.get()) != nullptr) {
+    const std::vector<std::string> cells = absl::StrSplit(text.data(), '"');
+    if (cells.size() > 3) requests = std::strtod(cells[3].c_str(), nullptr);
+  }
+  if (requests > 0) return requests * static_cast<double>(bytes);
+  return Error(absl::StatusCode::kInternal, "redis-benchmark: says nothing: {}", line);
+}
+
+wire::Item ItemOf(const StateKey& key, uint64_t step, uint64_t bytes) {
+  wire::Item item{.key = key, .version = {1, step}, .bytes = bytes};
+  item.shape = {static_cast<int64_t>(bytes / sizeof(float))};
+  return item;
 }
 
 absl::StatusOr<std::pair<Child, uint16_t>> StartNode(const std::string& path, uint64_t bytes) {
@@ -98,14 +136,18 @@ struct Setup::Parts {
   absl::Status StartServers();
   absl::Status StartRedis();
   absl::Status StartMemcached();
+  absl::Status StartTier();
   absl::Status Fill(States& states);
   void AddRows(States& states);
   void AddSharedMemoryRows(States& states);
   void AddTcpRows(States& states);
   void AddRowsOfOthers(States& states);
   absl::Status Get(Client& client, const std::vector<StateKey>& keys);
-  absl::Status Put(uint64_t bytes);
+  absl::Status Put(uint64_t bytes, std::span<const uint32_t> crcs);
   absl::Status Lease(const std::vector<StateKey>& keys);
+  absl::Status Demote(const StateKey& key, std::span<const std::byte> bytes);
+  absl::Status FetchFromTier(const StateKey& key, uint64_t bytes);
+  absl::Status GetChunks(const StateKey& key, uint64_t bytes);
 
   static std::string NameOf(const StateKey& key) {
     return fmt::format("s{}.{}", key.video, key.branch);
@@ -122,6 +164,7 @@ struct Setup::Parts {
   std::optional<Stream> redis_tcp;
   std::optional<Stream> redis_unix;
   std::optional<Stream> memcached;
+  std::unique_ptr<cache::RedisTier> tier;
   Ring source;
   Ring rings;
   std::vector<std::unique_ptr<States>> states;
@@ -146,6 +189,7 @@ absl::Status Setup::Parts::StartServers() {
   servers.push_back(std::move(raw_server.first));
   LRTI_RETURN_IF_ERROR(StartRedis());
   LRTI_RETURN_IF_ERROR(StartMemcached());
+  LRTI_RETURN_IF_ERROR(StartTier());
 
   LRTI_ASSIGN_OR_RETURN(local, Connect("unix:" + path, clock));
   LRTI_ASSIGN_OR_RETURN(remote, Connect(fmt::format("tcp://127.0.0.1:{}", node.second), clock));
@@ -157,15 +201,27 @@ absl::Status Setup::Parts::StartRedis() {
   if (!IsInstalled("redis-server")) return absl::OkStatus();
   const uint16_t port = FreePort();
   const std::string path = folder / "redis.sock";
-  LRTI_ASSIGN_OR_RETURN(Child server,
-                        Child::Run({"redis-server", "--port", std::to_string(port), "--bind",
-                                    "127.0.0.1", "--unixsocket", path, "--save", "", "--appendonly",
-                                    "no", "--dir", folder.path()}));
+  LRTI_ASSIGN_OR_RETURN(
+      Child server,
+      Child::Run({"redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1",
+                  "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder.path(),
+                  "--maxmemory", "16gb", "--maxmemory-policy", "allkeys-lru"}));
   servers.push_back(std::move(server));
   LRTI_ASSIGN_OR_RETURN(redis_tcp, Stream::ToPort(port));
   LRTI_ASSIGN_OR_RETURN(redis_unix, Stream::ToPath(path));
   others += "redis ";
   return absl::OkStatus();
+}
+
+// It starts a thread: no process may be forked behind it.
+absl::Status Setup::Parts::StartTier() {
+  if (!redis_unix) return absl::OkStatus();
+  cache::RedisConfig config;
+  config.endpoint = "unix:" + (folder / "redis.sock");
+  config.queue_mib = 1024;
+  config.write_mib_per_second = 100'000;
+  LRTI_ASSIGN_OR_RETURN(tier, cache::RedisTier::Start(config, [](const std::string&) {}));
+  return Await("the tier", [this] { return tier->GetStats().up; });
 }
 
 absl::Status Setup::Parts::StartMemcached() {
@@ -182,15 +238,20 @@ absl::Status Setup::Parts::StartMemcached() {
 }
 
 absl::Status Setup::Parts::Fill(States& of_size) {
+  if (tier) {
+    const uint64_t chunk = std::min<uint64_t>(of_size.bytes, wire::kRedisChunkBytes);
+    LRTI_RETURN_IF_ERROR(RedisBenchmark(folder / "redis.sock", "set", chunk).status());
+  }
   const uint64_t count = std::max<uint64_t>(options.pool_bytes / of_size.bytes, 1);
   for (uint32_t i = 0; i < count; ++i) {
     const StateKey key = {.job = 1, .video = of_size.bytes, .branch = i};
     of_size.keys.push_back(key);
     const std::span<const std::byte> bytes = source.Next(of_size.bytes);
-    const Offer offer = OfferOf(key, 1, bytes);
+    const Offer offer{ItemOf(key, 1, bytes.size()), bytes, {}};
     const Fate fate = remote->Put(std::span(&offer, 1), kLong)[0];
     LRTI_RETURN_IF_ERROR(Expect(fate == Fate::kOk, "filling the node", fate));
     if (redis_tcp) LRTI_RETURN_IF_ERROR(RedisSet(*redis_tcp, NameOf(key), bytes));
+    if (tier) LRTI_RETURN_IF_ERROR(Demote(key, bytes));
     if (memcached) LRTI_RETURN_IF_ERROR(MemcachedSet(*memcached, NameOf(key), bytes));
   }
   return absl::OkStatus();
@@ -204,9 +265,9 @@ absl::Status Setup::Parts::Get(Client& client, const std::vector<StateKey>& keys
   return absl::OkStatus();
 }
 
-absl::Status Setup::Parts::Put(uint64_t bytes) {
+absl::Status Setup::Parts::Put(uint64_t bytes, std::span<const uint32_t> crcs) {
   const StateKey key = {.job = 1, .video = 1, .branch = static_cast<uint32_t>(++step % kPutKeys)};
-  const Offer offer = OfferOf(key, step, source.Next(bytes));
+  const Offer offer{ItemOf(key, step, bytes), source.Next(bytes), crcs};
   const Fate fate = remote->Put(std::span(&offer, 1), kLong)[0];
   return Expect(fate == Fate::kOk, "put", fate);
 }
@@ -215,6 +276,34 @@ absl::Status Setup::Parts::Lease(const std::vector<StateKey>& keys) {
   const LeaseSet leases = local->Lease(keys, kRule, kLong);
   for (const Answer& answer : leases.answers()) {
     LRTI_RETURN_IF_ERROR(Expect(answer.fate == Fate::kOk, "lease", answer.fate));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Setup::Parts::Demote(const StateKey& key, std::span<const std::byte> bytes) {
+  const uint64_t before = tier->GetStats().demoted;
+  tier->Demote({ItemOf(key, 1, bytes.size()), ChunkCrcs(bytes)}, bytes);
+  return Await("filling the tier", [&] { return tier->GetStats().demoted > before; });
+}
+
+// As a node does for a state that it does not have.
+absl::Status Setup::Parts::FetchFromTier(const StateKey& key, uint64_t bytes) {
+  std::promise<bool> found;
+  tier->Fetch({.key = key,
+               .rule = kRule,
+               .deadline = std::chrono::steady_clock::now() + absl::ToChronoSeconds(kLong),
+               .room = [&](const cache::TierItem&) { return rings.Next(bytes); },
+               .done = [&](const absl::StatusOr<bool>& it) { found.set_value(it.ok() && *it); }});
+  return Expect(found.get_future().get(), "tier", Fate::kMiss);
+}
+
+// The same bytes and nothing else: one GET a chunk, the answer read to where it goes.
+absl::Status Setup::Parts::GetChunks(const StateKey& key, uint64_t bytes) {
+  std::span<std::byte> rest = rings.Next(bytes);
+  for (uint64_t i = 0; !rest.empty(); ++i) {
+    const auto chunk = rest.first(std::min<size_t>(rest.size(), wire::kRedisChunkBytes));
+    LRTI_RETURN_IF_ERROR(RedisGet(*redis_unix, wire::ChunkName(key, {1, 1}, i), chunk));
+    rest = rest.subspan(chunk.size());
   }
   return absl::OkStatus();
 }
@@ -238,7 +327,7 @@ void Setup::Parts::AddSharedMemoryRows(States& of_size) {
     rows.push_back({"same host copy, 16 keys", bytes, kBatch * bytes,
                     [this, &of_size] { return Get(*local, of_size.Take(kBatch)); }});
   }
-  if (bytes != kBoundaryBytes) return;
+  if (bytes > kBoundaryBytesMax) return;
   rows.push_back({"same host copy, 8 keys (boundary)", bytes, 0,
                   [this, &of_size] { return Get(*local, of_size.Take(kBoundary)); }});
   rows.push_back({"same host lease and release, 16 keys", bytes, 0,
@@ -253,7 +342,12 @@ void Setup::Parts::AddTcpRows(States& of_size) {
       {"tcp get", bytes, bytes, [this, &of_size] { return Get(*remote, of_size.Take(1)); }});
   rows.push_back(
       {"raw tcp put", bytes, bytes, [this, bytes] { return RawPut(*raw, source.Next(bytes)); }});
-  rows.push_back({"tcp put", bytes, bytes, [this, bytes] { return Put(bytes); }});
+  // A producer takes the CRCs as it encodes a state, while its bytes are near.
+  rows.push_back({"tcp put", bytes, bytes, [this, bytes, crcs = ChunkCrcs(source.Next(bytes))] {
+                    return Put(bytes, crcs);
+                  }});
+  rows.push_back(
+      {"tcp put, CRCs not taken yet: put", bytes, bytes, [this, bytes] { return Put(bytes, {}); }});
 }
 
 void Setup::Parts::AddRowsOfOthers(States& of_size) {
@@ -267,6 +361,17 @@ void Setup::Parts::AddRowsOfOthers(States& of_size) {
   };
   redis("redis tcp get", redis_tcp);
   redis("redis unix get", redis_unix);
+  if (tier) {
+    rows.push_back({"redis unix get, by chunks", bytes, bytes,
+                    [this, &of_size] { return GetChunks(of_size.Take(1)[0], of_size.bytes); }});
+    // The same by Redis' own program, whose values are chunks.
+    const uint64_t chunk = std::min<uint64_t>(bytes, wire::kRedisChunkBytes);
+    const std::string path = folder / "redis.sock";
+    rows.push_back({"redis-benchmark get, by chunks", bytes, bytes, nullptr,
+                    [path, chunk] { return RedisBenchmark(path, "get", chunk); }});
+    rows.push_back({"redis tier", bytes, bytes,
+                    [this, &of_size] { return FetchFromTier(of_size.Take(1)[0], of_size.bytes); }});
+  }
   if (!memcached) return;
   rows.push_back({"memcached tcp get", bytes, bytes, [this, &of_size] {
                     return MemcachedGet(*memcached, NameOf(of_size.Take(1)[0]),

@@ -16,6 +16,7 @@ struct Row {
   uint64_t state_bytes = 0;  // 0: of no size
   uint64_t bytes = 0;        // that one operation moves; 0: only its time counts
   std::function<absl::Status()> operate;
+  std::function<absl::StatusOr<double>()> own_speed = nullptr;  // bytes a second, as others measure
 };
 
 /// The servers, what lies in them, and the rows over them.

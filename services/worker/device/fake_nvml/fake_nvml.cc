@@ -3,6 +3,7 @@
 //   FAKE_NVML_USED   MiB used on each, as "0,70000"; missing ones 0
 //   FAKE_NVML_PIDS   a process on each, as "0,4711"; 0: none
 //   FAKE_NVML_FAIL   a symbol that answers error 15
+//   FAKE_NVML_XIDS   a file of lines "GPU XID", each an event; more may be appended at any time
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -38,6 +39,21 @@ unsigned Gpus() {
   return told ? static_cast<unsigned>(Entry("FAKE_NVML_GPUS", 0)) : 2;
 }
 
+struct Event {
+  void* device;
+  unsigned long long type, data;
+  unsigned gpu_instance, compute_instance;
+};
+
+constexpr int kNotSupported = 3;
+constexpr int kTimeout = 10;
+constexpr unsigned long long kXid = 8;
+
+// How many lines of the file were told.
+struct EventSet {
+  long told = 0;
+};
+
 // A handle is the place of the GPU and one.
 uintptr_t IndexOf(void* device) { return reinterpret_cast<uintptr_t>(device) - 1; }
 
@@ -57,6 +73,38 @@ int nvmlDeviceGetCount_v2(unsigned* count) {
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
   *device = reinterpret_cast<void*>(uintptr_t{index} + 1);
   return index < Gpus() ? Fails("nvmlDeviceGetHandleByIndex_v2") : 2;
+}
+
+int nvmlEventSetCreate(void** set) {
+  *set = new EventSet;
+  return Fails("nvmlEventSetCreate");
+}
+
+int nvmlEventSetFree(void* set) {
+  delete static_cast<EventSet*>(set);
+  return 0;
+}
+
+int nvmlDeviceRegisterEvents(void*, unsigned long long types, void*) {
+  return types == kXid ? Fails("nvmlDeviceRegisterEvents") : kNotSupported;
+}
+
+int nvmlEventSetWait_v2(void* set, Event* event, unsigned) {
+  auto* const events = static_cast<EventSet*>(set);
+  const char* const path = std::getenv("FAKE_NVML_XIDS");
+  std::FILE* const file = path == nullptr ? nullptr : std::fopen(path, "r");
+  if (file == nullptr) return kTimeout;
+  unsigned gpu = 0;
+  unsigned long long xid = 0;
+  int read = 2;
+  for (long line = 0; line <= events->told && read == 2; ++line) {
+    read = std::fscanf(file, "%u %llu", &gpu, &xid);
+  }
+  std::fclose(file);
+  if (read != 2) return kTimeout;
+  ++events->told;
+  *event = {reinterpret_cast<void*>(uintptr_t{gpu} + 1), kXid, xid, 0, 0};
+  return Fails("nvmlEventSetWait_v2");
 }
 
 int nvmlDeviceGetName(void*, char* name, unsigned length) {
