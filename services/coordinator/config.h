@@ -98,9 +98,10 @@ struct ProgramConfig {
                       "HOST:PORT of the gRPC services, an IP address; port 0: the system chooses."},
         config::Field{"http", &ProgramConfig::http,
                       "HOST:PORT of /metrics, /livez, /readyz, /version; empty: none."},
-        config::Field{"state", &ProgramConfig::state,
-                      "Folder of the journal, logs and the audit; empty: coordinator in $LRTI_STATE, "
-                      "else lrti/coordinator in $XDG_STATE_HOME or ~/.local/state."},
+        config::Field{
+            "state", &ProgramConfig::state,
+            "Folder of the journal, logs and the audit; empty: coordinator in $LRTI_STATE, "
+            "else lrti/coordinator in $XDG_STATE_HOME or ~/.local/state."},
         config::Field{"cache", &ProgramConfig::cache,
                       "Nodes of lrti-cache for jobs that name none, as in spec.cache.endpoints."},
         config::Field{"queues", &ProgramConfig::queues,

@@ -32,7 +32,8 @@ absl::Status ChooseFolders(ProgramConfig& config) {
   if (config.state.empty()) {
     const std::string base = StateFolder(ProcessVariable);
     if (base.empty()) {
-      return InvalidArgument("state: none of LRTI_STATE, XDG_STATE_HOME and HOME is set; name a folder");
+      return InvalidArgument(
+          "state: none of LRTI_STATE, XDG_STATE_HOME and HOME is set; name a folder");
     }
     config.state = JoinPath(base, "coordinator");
   }

@@ -27,7 +27,8 @@ absl::StatusOr<std::string> DefaultSpool(const Variables& variable) {
   if (const std::string state = StateFolder(variable); !state.empty()) {
     return JoinPath(state, "worker");
   }
-  return InvalidArgument("spool: auto needs $LRTI_STATE, $XDG_STATE_HOME or $HOME; name a folder (--spool)");
+  return InvalidArgument(
+      "spool: auto needs $LRTI_STATE, $XDG_STATE_HOME or $HOME; name a folder (--spool)");
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
 }
 
 int nvmlEventSetCreate(void** set) {
+  if (const int failed = Fails("nvmlEventSetCreate"); failed != 0) return failed;
   *set = new EventSet;
-  return Fails("nvmlEventSetCreate");
+  return 0;
 }
 
 int nvmlEventSetFree(void* set) {
