@@ -189,9 +189,14 @@ TEST_F(RankProcessesTest, WithoutAnAgentTheTrainerIsAskedToEndAfterTheGrace) {
 
 TEST_F(RankProcessesTest, ATrainerThatDoesNotListenToItsOrphaningIsKilled) {
   LaunchRecord launch = Launch("deaf=1");
-  launch.orphan_grace = absl::Milliseconds(100);
+  launch.orphan_grace = absl::Milliseconds(500);
   launch.stop_grace = absl::Milliseconds(100);
   ASSERT_TRUE(processes_.Start(files_.folder, launch, -1).ok());
+  // The agent is there until the trainer has closed its ears.
+  ASSERT_TRUE(Eventually([&] {
+    EXPECT_TRUE(WriteFileAtomic(launch.alive_path, "").ok());
+    return ReadFile(files_.events, 64 << 20).value_or("").find("started") != std::string::npos;
+  }));
   EXPECT_EQ(WaitUntilGone().exit->signal, SIGKILL);
 }
 
