@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cstring>
 #include <span>
 
 #include "common/base/status.h"
@@ -29,11 +30,6 @@ at::ScalarType ScalarTypeOf(Dtype dtype) {
       return at::kChar;
   }
   TORCH_CHECK(false, "unknown state dtype");
-}
-
-// A tensor of the blob's shape and dtype whose memory `bytes` is.
-at::Tensor TensorOver(const Blob& blob, std::byte* bytes) {
-  return torch::from_blob(bytes, blob.shape, ScalarTypeOf(blob.dtype));
 }
 
 std::span<const float> ValuesOf(const at::Tensor& state) {
@@ -71,13 +67,13 @@ std::shared_ptr<const Blob> Encode(const at::Tensor& state, Dtype dtype) {
     dtype = Dtype::kFp32;
   }
   if (dtype == Dtype::kFp16 && source.abs().max().item<double>() > kHalfMax) dtype = Dtype::kBf16;
+  // Narrowed on the device first: half the bytes cross the bus.
+  const at::Tensor values = source.to(ScalarTypeOf(dtype)).cpu().contiguous();
   auto blob = std::make_shared<Blob>();
   blob->dtype = dtype;
-  blob->shape = source.sizes().vec();
-  blob->bytes.resize(static_cast<size_t>(source.numel()) * hidden_state::BytesPerElement(dtype));
-  // Narrowed on the device first: half the bytes cross the bus.
-  const at::Tensor near = source.is_cpu() ? source : source.to(ScalarTypeOf(dtype));
-  if (source.numel() > 0) TensorOver(*blob, blob->bytes.data()).copy_(near);
+  blob->shape = values.sizes().vec();
+  blob->bytes.resize(values.nbytes());
+  std::memcpy(blob->bytes.data(), values.const_data_ptr(), values.nbytes());
   blob->crcs = hidden_state::ChunkCrcs(blob->bytes);  // while they are in the processor's cache
   return blob;
 }
@@ -88,11 +84,9 @@ absl::StatusOr<at::Tensor> Decode(const Blob& blob) {
                     blob.bytes.size(), blob.scales.size());
   }
   if (blob.dtype == Dtype::kInt8) return DecodeInt8(blob);
-  at::Tensor values = torch::empty(blob.shape, at::kFloat);
-  // Only read: a tensor over const memory does not exist.
-  auto* bytes = const_cast<std::byte*>(blob.bytes.data());
-  if (values.numel() > 0) values.copy_(TensorOver(blob, bytes));
-  return values;
+  at::Tensor values = torch::empty(blob.shape, ScalarTypeOf(blob.dtype));
+  std::memcpy(values.mutable_data_ptr(), blob.bytes.data(), blob.bytes.size());
+  return values.to(at::kFloat);
 }
 
 }  // namespace lrti::train
