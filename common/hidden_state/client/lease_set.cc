@@ -1,9 +1,6 @@
 #include "common/hidden_state/client/lease_set.h"
 
-#include <algorithm>
-
-#include "common/base/crc32c.h"
-#include "common/hidden_state/wire/limits.h"
+#include "common/hidden_state/chunks.h"
 
 namespace lrti::hidden_state::client {
 
@@ -20,13 +17,7 @@ bool LeaseSet::StillHeld(size_t index) const {
 }
 
 bool LeaseSet::IsSound(size_t index) const {
-  std::span<const std::byte> rest = bytes(index);
-  for (const uint32_t crc : held_[index].placed.crcs) {
-    const size_t chunk = std::min<size_t>(rest.size(), wire::kChunkBytes);
-    if (Crc32c(rest.first(chunk)) != crc) return false;
-    rest = rest.subspan(chunk);
-  }
-  return true;
+  return ChunkCrcs(bytes(index)) == held_[index].placed.crcs;
 }
 
 }  // namespace lrti::hidden_state::client

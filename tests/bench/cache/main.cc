@@ -72,7 +72,7 @@ double Ratio(const Results& results, size_t row, size_t reference) {
 bool IsReference(std::string_view name, std::string_view row) {
   if (name == "memcpy") return true;
   if (row == "redis tier") return name.ends_with(", by chunks");
-  if (row.ends_with("put")) return name == "raw tcp put";
+  if (row.find("tcp put") != row.npos) return name == "raw tcp put";
   return name == "raw tcp get" || name == "redis tcp get";
 }
 

@@ -347,7 +347,7 @@ void Setup::Parts::AddTcpRows(States& of_size) {
                     return Put(bytes, crcs);
                   }});
   rows.push_back(
-      {"tcp put, CRCs not taken yet: put", bytes, bytes, [this, bytes] { return Put(bytes, {}); }});
+      {"tcp put, CRCs not taken yet", bytes, bytes, [this, bytes] { return Put(bytes, {}); }});
 }
 
 void Setup::Parts::AddRowsOfOthers(States& of_size) {
