@@ -24,11 +24,14 @@ class Breaker {
   /// back: the next one may try after another pause.
   bool Admit(absl::Duration now) {
     if (!open_) return true;
-    if (now < next_try_) return false;
+    if (Refuses(now)) return false;
     pause_ = std::min(2 * pause_, pauses_.longest);
     next_try_ = now + pause_;
     return true;
   }
+
+  /// Whether Admit would say no; changes nothing.
+  bool Refuses(absl::Duration now) const { return open_ && now < next_try_; }
 
   /// The node answered.
   void Succeed() { open_ = false; }

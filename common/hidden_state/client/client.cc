@@ -161,6 +161,8 @@ void Client::CopyOut(LocateExchange& located, const PoolView* view, const Destin
   for (const LocateExchange::Found& found : located.found()) {
     Answer& answer = answers[found.index];
     if (answer.fate == Fate::kStale) continue;
+    answer.fate = Fate::kTimeout;
+    if (deadline.Passed()) continue;  // making room takes time as well
     answer.fate = Fate::kBadItem;
     if (!view->Holds(found.placed)) continue;
     const std::span<std::byte> room = destination(found.index, found.placed.item);

@@ -24,6 +24,9 @@ constexpr size_t kHeadRoomBytes = 4096;  // what is read beyond a payload: the n
 // What is received at once: its CRC is taken while it is in the second cache.
 constexpr size_t kReceiveBytesMax = 256 << 10;
 
+// Poll wakes when so much of a payload is there, or its end: each time costs as much as some KiB.
+constexpr uint64_t kWakeBytes = 64 << 10;
+
 // After so much, the caller looks at its deadline and at other lanes.
 constexpr uint64_t kTurnBytes = 4 << 20;
 
@@ -81,11 +84,13 @@ absl::Status Lane::Advance(Exchange& exchange, short ready, const Deadline& dead
 
 bool Lane::Idle() const {
   if (begin_ < end_ || part_ != Part::kHead) return false;
-  std::array<std::byte, wire::kHeaderBytes> bytes;
+  pollfd closed{.fd = fd(), .events = POLLRDHUP, .revents = 0};  // also behind bytes not yet read
+  if (::poll(&closed, 1, 0) != 0) return false;
+  std::array<std::byte, wire::kHeaderBytes + 1> bytes;  // nothing may stand behind a PING
   const ssize_t got = ::recv(fd(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got < 0) return WouldBlock();
-  if (got != static_cast<ssize_t>(bytes.size())) return false;
-  const auto header = wire::DecodeHeader(bytes);
+  if (got != static_cast<ssize_t>(wire::kHeaderBytes)) return false;
+  const auto header = wire::DecodeHeader(std::span(bytes).first<wire::kHeaderBytes>());
   return header.ok() && header->type == wire::FrameType::kPing;  // answered with the next exchange
 }
 
@@ -179,6 +184,22 @@ absl::StatusOr<bool> Lane::SendLoaded() {
 // ---- in ----
 
 absl::Status Lane::Receive(Exchange& exchange) {
+  const absl::Status status = ReceiveAll(exchange);
+  return status.ok() ? SetLowWater() : status;
+}
+
+absl::Status Lane::SetLowWater() {
+  const uint64_t least = part_ == Part::kPayload ? std::min(payload_left_, kWakeBytes) : 1;
+  const auto wanted = static_cast<int>(least);
+  if (local_ || wanted == low_water_) return absl::OkStatus();
+  if (::setsockopt(fd(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) != 0) {
+    return Broken(std::strerror(errno));
+  }
+  low_water_ = wanted;
+  return absl::OkStatus();
+}
+
+absl::Status Lane::ReceiveAll(Exchange& exchange) {
   const uint64_t before = received_bytes_;
   while (true) {
     bool more = true;

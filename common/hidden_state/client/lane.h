@@ -75,7 +75,9 @@ class Lane {
   void Load(Outgoing frame);
   absl::StatusOr<bool> SendLoaded();
   absl::Status Receive(Exchange& exchange);
+  absl::Status ReceiveAll(Exchange& exchange);
   absl::StatusOr<bool> ReceiveSome();
+  absl::Status SetLowWater();
   void KeepFiles(const void* message);
   absl::StatusOr<bool> Digest(Exchange& exchange);
   absl::StatusOr<bool> DigestHead(Exchange& exchange);
@@ -115,6 +117,7 @@ class Lane {
   bool discard_ = false;
   uint64_t payload_left_ = 0;
   uint32_t payload_crc_ = 0;
+  int low_water_ = 1;  // bytes without which poll does not wake
   uint64_t received_bytes_ = 0;
   uint64_t listened_from_ = 0;
 };

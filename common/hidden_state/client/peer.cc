@@ -56,13 +56,13 @@ absl::StatusOr<std::unique_ptr<Lane>> Peer::TryTake(uint64_t job, Purpose purpos
   std::optional<absl::StatusOr<Address>> address;
   if (lane == nullptr) {
     if (lanes.in_use >= LanesMax(purpose)) return nullptr;
+    if (breaker_.Refuses(clock_.Steady())) return LeftAlone();  // also while its name is looked up
     address = resolver_.Find(options_.endpoint);
     if (!address) return nullptr;
   }
   if (!breaker_.Admit(clock_.Steady())) {
     if (lane != nullptr) lanes.idle.push_back(std::move(lane));
-    return Error(absl::StatusCode::kUnavailable, "cache node {}: left alone for a while after: {}",
-                 options_.endpoint.name, health_.last_error);
+    return LeftAlone();
   }
   if (lane == nullptr) {
     auto connected = address->ok() ? Connect(**address, job, purpose) : address->status();
@@ -74,7 +74,13 @@ absl::StatusOr<std::unique_ptr<Lane>> Peer::TryTake(uint64_t job, Purpose purpos
   }
   lane->Listen();
   ++lanes.in_use;
+  if (purpose == Purpose::kLease) leasing_.insert(lane->number());
   return lane;
+}
+
+absl::Status Peer::LeftAlone() const {
+  return Error(absl::StatusCode::kUnavailable, "cache node {}: left alone for a while after: {}",
+               options_.endpoint.name, health_.last_error);
 }
 
 // The one used last; those that the node closed meanwhile are dropped.
@@ -105,6 +111,7 @@ void Peer::GiveBack(std::unique_ptr<Lane> lane, Purpose purpose, const absl::Sta
     Lanes& lanes = lanes_[{lane->job(), purpose}];
     LRTI_CHECK(lanes.in_use > 0);
     --lanes.in_use;
+    leasing_.erase(lane->number());
     if (end.ok()) {
       Succeed(*lane);
       SendReleases(*lane);
@@ -138,6 +145,11 @@ void Peer::Fail(const absl::Status& status) {
 
 void Peer::Release(uint64_t lane_number, std::vector<wire::LeasedPlace> places) {
   MutexLock lock(mutex_);
+  if (leasing_.contains(lane_number)) {  // GiveBack sends or forgets them
+    std::vector<wire::LeasedPlace>& waiting = releases_[lane_number];
+    waiting.insert(waiting.end(), places.begin(), places.end());
+    return;
+  }
   for (auto& [name, lanes] : lanes_) {
     if (name.second != Purpose::kLease) continue;
     for (const std::unique_ptr<Lane>& lane : lanes.idle) {
@@ -145,10 +157,6 @@ void Peer::Release(uint64_t lane_number, std::vector<wire::LeasedPlace> places) 
       releases_[lane_number] = std::move(places);
       SendReleases(*lane);
       return;
-    }
-    if (lanes.in_use > 0) {  // it may be this one: GiveBack sends or forgets them
-      std::vector<wire::LeasedPlace>& waiting = releases_[lane_number];
-      waiting.insert(waiting.end(), places.begin(), places.end());
     }
   }
 }

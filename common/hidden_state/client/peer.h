@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ class Peer {
   };
   using LanesName = std::pair<uint64_t, Purpose>;
 
+  absl::Status LeftAlone() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::unique_ptr<Lane> TakeIdle(Lanes& lanes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::unique_ptr<Lane>> Connect(const Address& address, uint64_t job,
                                                 Purpose purpose);
@@ -99,7 +101,8 @@ class Peer {
   std::map<uint64_t, Debt> debts_ ABSL_GUARDED_BY(mutex_);
   uint64_t debt_number_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::vector<wire::LeasedPlace>> releases_
-      ABSL_GUARDED_BY(mutex_);  // of lease lanes that are in use
+      ABSL_GUARDED_BY(mutex_);                          // of lease lanes that are in use
+  std::set<uint64_t> leasing_ ABSL_GUARDED_BY(mutex_);  // the numbers of those lanes
   size_t node_lanes_max_ ABSL_GUARDED_BY(mutex_);
   PeerHealth health_ ABSL_GUARDED_BY(mutex_);
 };

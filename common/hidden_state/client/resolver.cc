@@ -26,19 +26,25 @@ std::optional<absl::StatusOr<Address>> Resolver::FindName(const Name& name) {
   if (const auto found = found_.find(name); found != found_.end()) {
     const absl::StatusOr<Address> answer = found->second;
     if (!answer.ok()) found_.erase(found);
+    if (doubted_.erase(name) > 0) Ask(name);
     return answer;
   }
+  Ask(name);
+  return std::nullopt;
+}
+
+void Resolver::Ask(const Name& name) {
   if (std::ranges::find(asked_, name) == asked_.end()) asked_.push_back(name);
   if (!thread_.joinable()) {
     thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
   }
   asked_or_stopped_.notify_all();
-  return std::nullopt;
 }
 
 void Resolver::Forget(const Endpoint& endpoint) {
   MutexLock lock(mutex_);
-  found_.erase({endpoint.host, endpoint.port});
+  const Name name(endpoint.host, endpoint.port);
+  if (found_.contains(name)) doubted_.insert(name);
 }
 
 void Resolver::Run(const std::stop_token& stop) {
@@ -53,7 +59,8 @@ void Resolver::Run(const std::stop_token& stop) {
     absl::StatusOr<Address> answer = look_up_(name.first, name.second);
     mutex_.Lock();
     asked_.pop_front();
-    found_.insert_or_assign(name, std::move(answer));
+    const auto known = found_.find(name);
+    if (known == found_.end() || answer.ok()) found_.insert_or_assign(name, std::move(answer));
     signal_.Raise();
   }
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -32,13 +33,15 @@ class Resolver {
   /// nothing while that is being looked up. Errors: Unavailable; the next call looks again.
   std::optional<absl::StatusOr<Address>> Find(const Endpoint& endpoint);
 
-  /// Its address led nowhere: the next Find looks again.
+  /// Its address led nowhere: the next Find sets off another look-up, and goes on with the address
+  /// that there is until one is found. Names do not lead elsewhere often; name servers do fail.
   void Forget(const Endpoint& endpoint);
 
  private:
   using Name = std::pair<std::string, uint16_t>;
 
   std::optional<absl::StatusOr<Address>> FindName(const Name& name);
+  void Ask(const Name& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run(const std::stop_token& stop);
 
   Signal& signal_;
@@ -47,6 +50,7 @@ class Resolver {
   CondVar asked_or_stopped_;
   std::deque<Name> asked_ ABSL_GUARDED_BY(mutex_);  // each once, so no more than endpoints
   std::map<Name, absl::StatusOr<Address>> found_ ABSL_GUARDED_BY(mutex_);
+  std::set<Name> doubted_ ABSL_GUARDED_BY(mutex_);  // found, and to be looked up again
   std::jthread thread_;  // runs from the first name on; started under mutex_
 };
 

@@ -61,8 +61,29 @@ TEST(Resolver, NamesAreLookedUpOnceUntilForgotten) {
                     [&](const auto&, auto) { return *NumericAddress("127.0.0.1", ++port); });
   EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 1);
   EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 1);
-  resolver.Forget(*ParseEndpoint("tcp://node:7400"));
-  EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 2);
+}
+
+TEST(Resolver, AForgottenAddressServesUntilAnotherIsFound) {
+  World world;
+  std::atomic<int> calls = 0;
+  Resolver resolver(world.signal, [&](const auto&, auto) -> absl::StatusOr<Address> {
+    if (++calls == 2) return Error(absl::StatusCode::kUnavailable, "the name server is away");
+    return *NumericAddress("127.0.0.1", static_cast<uint16_t>(calls));
+  });
+  const Endpoint node = *ParseEndpoint("tcp://node:7400");
+  const auto look_again = [&] {
+    const Deadline deadline(world.clock, absl::Seconds(20));
+    const uint64_t seen = world.signal.count();
+    resolver.Forget(node);
+    const auto meanwhile = resolver.Find(node);
+    EXPECT_TRUE(meanwhile && PortOf(**meanwhile) == 1);
+    world.signal.WaitBeyond(seen, deadline);
+  };
+  EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 1);
+  look_again();
+  EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 1) << "better than none";
+  look_again();
+  EXPECT_EQ(PortOf(*world.Find(resolver, "tcp://node:7400")), 3);
 }
 
 TEST(Resolver, AFailureIsToldAndTheNextCallerAsksAnew) {

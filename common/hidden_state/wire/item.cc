@@ -37,6 +37,7 @@ absl::Status CheckScales(const Item& item) {
     return InvalidArgument("{} scales, where encoding and shape need {}", item.scales.size(),
                            wanted);
   }
+  if (wanted > kScalesMax) return InvalidArgument("{} scales, beyond {}", wanted, kScalesMax);
   for (size_t i = 0; i < item.scales.size(); ++i) {
     if (!codec::IsScale(item.scales[i])) {
       return InvalidArgument("scale {} is {}", i, item.scales[i]);

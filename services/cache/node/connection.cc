@@ -20,6 +20,8 @@ using ErrorCode = boost::system::error_code;
 
 constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kDescriptorsMax = 2;
+constexpr size_t kPartBytes = 256 << 10;  // read at once: it is still in the second cache then
+constexpr size_t kWakeBytes = 64 << 10;   // to wake for less would cost more than to wait
 
 // All that is left in one system call; asio's own condition cuts transfers at 64 KiB.
 size_t All(const ErrorCode& error, size_t) { return error ? 0 : SIZE_MAX; }
@@ -33,6 +35,7 @@ absl::Status Gone(const ErrorCode& error) {
 Awaitable<absl::StatusOr<wire::FrameHeader>> Connection::ReadHeader(SteadyTime first_byte_by) {
   wire::HeaderBytes bytes;
   deadline_ = first_byte_by;
+  SetLowWater(1);
   const auto [error, begun] = co_await socket_.async_read_some(asio::buffer(bytes), kResult);
   if (error) co_return Gone(error);
   absl::Status rest = co_await Read(std::span(bytes).subspan(begun));
@@ -41,11 +44,31 @@ Awaitable<absl::StatusOr<wire::FrameHeader>> Connection::ReadHeader(SteadyTime f
 }
 
 Awaitable<absl::Status> Connection::Read(std::span<std::byte> bytes) {
-  deadline_ = std::chrono::steady_clock::now() + frame_timeout_;
+  deadline_ = FrameDeadline();
   if (bytes.empty()) co_return absl::OkStatus();
+  SetLowWater(1);
   const auto [error, size] =
       co_await asio::async_read(socket_, asio::buffer(bytes.data(), bytes.size()), All, kResult);
   co_return error ? Gone(error) : absl::OkStatus();
+}
+
+Awaitable<absl::StatusOr<size_t>> Connection::ReadSome(std::span<std::byte> bytes, SteadyTime by) {
+  deadline_ = by;
+  SetLowWater(std::min(bytes.size(), kWakeBytes));
+  const auto part = bytes.first(std::min(bytes.size(), kPartBytes));
+  const auto [error, size] =
+      co_await socket_.async_read_some(asio::buffer(part.data(), part.size()), kResult);
+  if (error) co_return Gone(error);
+  co_return size;
+}
+
+// Where it cannot be set the socket is closed: one that is never ready would wait for its deadline.
+void Connection::SetLowWater(size_t bytes) {
+  if (bytes == low_water_) return;
+  ErrorCode error;
+  socket_.set_option(asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), error);
+  if (error) return Close();
+  low_water_ = bytes;
 }
 
 Awaitable<absl::Status> Connection::Discard(uint64_t bytes) {
@@ -64,7 +87,7 @@ bool Connection::HasHeader() {
 }
 
 Awaitable<absl::Status> Connection::Write(Buffers buffers) {
-  deadline_ = std::chrono::steady_clock::now() + frame_timeout_;
+  deadline_ = FrameDeadline();
   writing_ = true;
   const auto [error, size] = co_await asio::async_write(socket_, buffers, All, kResult);
   writing_ = false;

@@ -33,6 +33,9 @@ class Connection {
   /// what is read behind it each a frame's time.
   Awaitable<absl::StatusOr<wire::FrameHeader>> ReadHeader(SteadyTime first_byte_by);
   Awaitable<absl::Status> Read(std::span<std::byte> bytes);
+  /// How much of them came, until `by`: for who does something with each part while it is in the
+  /// processor's cache.
+  Awaitable<absl::StatusOr<size_t>> ReadSome(std::span<std::byte> bytes, SteadyTime by);
   Awaitable<absl::Status> Discard(uint64_t bytes);
 
   /// Whether a whole header has come already.
@@ -54,6 +57,7 @@ class Connection {
   /// Whether what is being waited for should have come by now.
   bool Late(SteadyTime now) const { return now >= deadline_; }
   void SetDeadline(SteadyTime deadline) { deadline_ = deadline; }
+  SteadyTime FrameDeadline() const { return std::chrono::steady_clock::now() + frame_timeout_; }
 
   /// Says that nothing more is sent, and takes what the peer had sent, so that it can read the last
   /// frame: closing at once could destroy that on its way.
@@ -63,11 +67,14 @@ class Connection {
   void Close();
 
  private:
+  void SetLowWater(size_t bytes);
+
   Socket socket_;
   const std::chrono::milliseconds frame_timeout_;
   const std::span<std::byte> scratch_;
   SteadyTime deadline_ = SteadyTime::max();
   bool writing_ = false;
+  size_t low_water_ = 1;  // bytes without which the socket is not ready
 };
 
 }  // namespace lrti::cache

@@ -126,7 +126,9 @@ absl::Status Engine::RegisterJob(uint64_t job, std::string_view token,
   }
   MutexLock lock(mutex_);
   LRTI_RETURN_IF_ERROR(AddJob(job, token));
-  jobs_[job].state_bytes = {state_bytes.begin(), state_bytes.end()};
+  Job& known = jobs_.at(job);
+  known.token = token;
+  known.state_bytes = {state_bytes.begin(), state_bytes.end()};
   return absl::OkStatus();
 }
 
@@ -136,9 +138,10 @@ absl::Status Engine::AddJob(uint64_t job, std::string_view token) {
     return Error(absl::StatusCode::kResourceExhausted,
                  "job {}: all {} jobs have clients; raise the number of jobs", job, jobs_.size());
   }
-  Job& known = jobs_[job];
-  known.token = token;
-  known.last_used = ++uses_;
+  // Another may have made it known while the tier forgot: its token stands.
+  const auto [known, is_new] = jobs_.try_emplace(job);
+  if (is_new) known->second.token = token;
+  known->second.last_used = ++uses_;
   return absl::OkStatus();
 }
 
@@ -476,7 +479,7 @@ void Engine::Release(const Lane& lane, std::span<const wire::LeasedPlace> places
 // ---- the tier ----
 
 bool Engine::MayFetch(const Lane& lane, const StateKey& key) {
-  if (!tier_ || draining_ || key.job != lane.job) return false;
+  if (!tier_ || key.job != lane.job) return false;
   MutexLock lock(mutex_);
   return forgetting_ == 0 && !table_.contents().index.contains(key);
 }

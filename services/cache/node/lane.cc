@@ -26,9 +26,7 @@ using wire::FrameType;
 using wire::Outcome;
 
 constexpr size_t kOutBytesMax = 48 << 10;  // of small frames, before they are sent
-constexpr size_t kCrcBytes =
-    128 << 10;                      // of a chunk, while they are still in the processor's cache
-constexpr size_t kFetchesMax = 16;  // at a time, of one lane
+constexpr size_t kFetchesMax = 16;         // at a time, of one lane
 constexpr std::chrono::seconds kFetchMax{2};
 constexpr std::chrono::seconds kFinishMax{1};
 
@@ -311,20 +309,26 @@ Awaitable<absl::Status> Lane::TakeData(const FrameHeader& header) {
   if (!room.ok()) co_return room.status();
   absl::Status status;
   if (room->has_value()) {
-    uint32_t crc = 0;
-    for (std::span<std::byte> rest = **room; status.ok() && !rest.empty();) {
-      const auto part = rest.first(std::min(rest.size(), kCrcBytes));
-      rest = rest.subspan(part.size());
-      status = co_await connection_.Read(part);
-      if (status.ok()) crc = Crc32c(part, crc);
-    }
-    if (status.ok()) putting_->OnPayload(header, crc);
-    node_.received_bytes += header.payload_bytes;
+    status = co_await TakePayload(header, **room);
   } else {
     status = co_await connection_.Discard(header.payload_bytes);
   }
   if (!status.ok()) co_return status;
   co_return co_await EndPutIfDone();
+}
+
+Awaitable<absl::Status> Lane::TakePayload(const FrameHeader& header, std::span<std::byte> room) {
+  const SteadyTime by = connection_.FrameDeadline();
+  uint32_t crc = 0;
+  while (!room.empty()) {
+    const auto size = co_await connection_.ReadSome(room, by);
+    if (!size.ok()) co_return size.status();
+    crc = Crc32c(room.first(*size), crc);  // while they are in the processor's cache
+    room = room.subspan(*size);
+  }
+  putting_->OnPayload(header, crc);
+  node_.received_bytes += header.payload_bytes;
+  co_return absl::OkStatus();
 }
 
 Awaitable<absl::Status> Lane::EndPutIfDone() {
@@ -359,7 +363,7 @@ Awaitable<absl::Status> Lane::AnswerGet(const FrameHeader& header) {
   const auto get = wire::DecodeGet(meta_);
   if (!get.ok()) co_return get.status();
   const SteadyTime deadline = DeadlineOf(header);
-  Outcome end = node_.engine.draining() ? Outcome::kClosing : Outcome::kOk;
+  Outcome end = node_.closing ? Outcome::kClosing : Outcome::kOk;
   cancelled_ = false;
   for (size_t i = 0; i < get->keys.size() && end == Outcome::kOk; ++i) {
     absl::Status status = co_await FetchMissing(*get, i, deadline);
@@ -427,7 +431,7 @@ Awaitable<absl::Status> Lane::AnswerLocate(const FrameHeader& header) {
   if (!get.ok()) co_return get.status();
   const SteadyTime deadline = DeadlineOf(header);
   const bool lease = header.type == FrameType::kLease;
-  Outcome end = node_.engine.draining() ? Outcome::kClosing : Outcome::kOk;
+  Outcome end = node_.closing ? Outcome::kClosing : Outcome::kOk;
   for (size_t i = 0; i < get->keys.size() && end == Outcome::kOk; ++i) {
     absl::Status status = co_await FetchMissing(*get, i, deadline);
     if (!status.ok()) co_return status;

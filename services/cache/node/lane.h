@@ -20,6 +20,7 @@ struct NodeContext {
   const NodeOptions options;
   Engine& engine;
   const uint64_t incarnation;
+  std::atomic<bool> closing = false;  // no request is taken any more
   std::atomic<uint64_t> lanes = 0;
   std::atomic<uint64_t> lanes_opened = 0;
   std::atomic<uint64_t> lanes_refused = 0;
@@ -60,6 +61,7 @@ class Lane {
   Awaitable<absl::Status> Answer(wire::FrameHeader header);
   static Awaitable<absl::Status> Timed(DurationHistogram& times, Awaitable<absl::Status> answer);
   Awaitable<absl::Status> BeginPut(const wire::FrameHeader& header);
+  Awaitable<absl::Status> TakePayload(const wire::FrameHeader& header, std::span<std::byte> room);
   Awaitable<absl::Status> TakeData(const wire::FrameHeader& header);
   Awaitable<absl::Status> EndPutIfDone();
   Awaitable<absl::Status> AnswerGet(const wire::FrameHeader& header);

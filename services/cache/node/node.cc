@@ -320,6 +320,7 @@ Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Node::~Node() {
   parts_->engine->Drain();
+  parts_->context.closing = true;
   parts_->StopListening();
   for (const auto& worker : parts_->workers) worker->Stop();
   for (const auto& worker : parts_->workers) worker->Join();
@@ -333,6 +334,7 @@ Engine& Node::engine() { return *parts_->engine; }
 
 void Node::Drain() {
   parts_->engine->Drain();
+  parts_->context.closing = true;
   parts_->StopListening();
   for (const auto& worker : parts_->workers) worker->SayGoaway();
 }

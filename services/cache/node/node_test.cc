@@ -442,6 +442,16 @@ TEST(Node, DrainTellsTheLanesAndLetsLeasesLast) {
   }
 }
 
+TEST(Node, WhileItOnlyDrainsGetsGoOn) {
+  TestNode node;
+  TestPeer peer = node.Tcp();
+  const TestPeer::State state = TestPeer::MakeState(0, kValues);
+  ASSERT_EQ(peer.Put(state), Outcome::kOk);
+  node->engine().Drain();
+  EXPECT_EQ(peer.Put(TestPeer::MakeState(1, kValues)), Outcome::kClosing);
+  EXPECT_EQ(peer.Get(state.item.key).outcome, Outcome::kOk);
+}
+
 TEST(Node, LanesHaveABoundForAClientAndForAll) {
   NodeOptions options;
   options.engine.pool_bytes = 1 << 20;

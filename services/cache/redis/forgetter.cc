@@ -43,7 +43,9 @@ void Forgetter::Add(std::span<const StateKey> keys) {
 void Forgetter::Push(Task task) {
   {
     MutexLock lock(mutex_);
-    if (keys_.size() + task.keys.size() > kKeysMax) task.keys.clear();
+    if (keys_.size() + task.keys.size() > kKeysMax || tasks_.size() >= kTasksMax) {
+      task.keys.clear();
+    }
     for (const StateKey& key : task.keys) Count(keys_, key);
     if (task.keys.empty()) {
       // One that is still to come forgets this too; the first may be under way.
@@ -65,9 +67,19 @@ void Forgetter::Unblock(const Task& task) {
   if (task.keys.empty()) Uncount(jobs_, task.job);
 }
 
+// Redis did as told. A state that it may still get from us later hides its job for good.
+void Forgetter::Carried(const Task& task) {
+  if (writes_.Unsure(task.job)) {
+    MutexLock lock(mutex_);
+    blocks_all_ = blocks_all_ || hidden_.size() >= kJobsMax;
+    if (!blocks_all_) hidden_.insert(task.job);
+  }
+  Unblock(task);
+}
+
 bool Forgetter::Blocks(const StateKey& key) const {
   MutexLock lock(mutex_);
-  return blocks_all_ || jobs_.contains(key.job) || keys_.contains(key);
+  return blocks_all_ || jobs_.contains(key.job) || hidden_.contains(key.job) || keys_.contains(key);
 }
 
 uint64_t Forgetter::waiting() const {
@@ -115,7 +127,7 @@ awaitable<absl::Status> Forgetter::ForgetJob(const Task& task) {
   const bool had_none = absl::IsFailedPrecondition(renamed.status()) &&
                         Message(renamed.status()).find("no such key") != std::string::npos;
   if (!renamed.ok() && !had_none) co_return renamed.status();
-  if (!writes_.Unsure(task.job)) Unblock(task);
+  Carried(task);
   if (renamed.ok()) co_await DeleteListed(gone);
   co_return absl::OkStatus();
 }
@@ -158,7 +170,7 @@ awaitable<absl::Status> Forgetter::ForgetKeys(const Task& task) {
   if (!values.ok()) co_return values.status();
   const auto removed = co_await Ask(std::move(remove));
   if (!removed.ok()) co_return removed.status();
-  if (!writes_.Unsure(task.job)) Unblock(task);
+  Carried(task);
   std::vector<std::string> names;
   for (size_t i = 0; i < std::min(fields.size(), values->list.size()); ++i) {
     const auto entry = ParseIndexValue(values->list[i].text);

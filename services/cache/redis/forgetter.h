@@ -23,6 +23,7 @@ class Forgetter {
   /// in the end nothing is looked for any more.
   static constexpr size_t kKeysMax = 1 << 16;
   static constexpr size_t kJobsMax = 1 << 16;
+  static constexpr size_t kTasksMax = 4096;
 
   /// Both outlive it.
   Forgetter(boost::asio::io_context& io, Link& link, const WriteBehind& writes);
@@ -46,6 +47,7 @@ class Forgetter {
 
   void Push(Task task);
   void Unblock(const Task& task);
+  void Carried(const Task& task);
   boost::asio::awaitable<absl::Status> Forget(const Task& task);
   boost::asio::awaitable<absl::Status> ForgetJob(const Task& task);
   boost::asio::awaitable<absl::Status> ForgetKeys(const Task& task);
@@ -64,6 +66,7 @@ class Forgetter {
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, uint32_t> jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<hidden_state::StateKey, uint32_t> keys_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> hidden_ ABSL_GUARDED_BY(mutex_);  // jobs that are not looked for ever again
   bool blocks_all_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -13,6 +13,7 @@
 #include "common/base/status.h"
 #include "common/hidden_state/wire/limits.h"
 #include "common/hidden_state/wire/manifest.h"
+#include "services/cache/redis/forgetter.h"
 #include "services/cache/redis/job_index.h"
 #include "services/cache/redis/test_redis.h"
 
@@ -362,6 +363,20 @@ TEST_F(RedisTierTest, ARedisThatIsNotThereYetIsFoundOnceItIs) {
   EXPECT_TRUE(Eventually([&] { return tier->GetStats().up; }));
   Demote(*tier, state);
   EXPECT_TRUE(Fetch(*tier, state.item.item.key).Is(state));
+}
+
+TEST_F(RedisTierTest, WhileRedisIsAwayTheSameStatesAreForgottenManyTimesWithinBounds) {
+  TestRedis redis;
+  const auto tier = StartUp(redis);
+  const State state = MakeState(kSmall);
+  Demote(*tier, state);
+  redis.Kill();
+  EXPECT_TRUE(Eventually([&] { return !tier->GetStats().up; }));
+  for (size_t i = 0; i < 2 * Forgetter::kTasksMax; ++i) {
+    tier->Forget(std::span(&state.item.item.key, 1));
+  }
+  EXPECT_LE(tier->GetStats().forgetting, Forgetter::kTasksMax + 2);
+  EXPECT_TRUE(Fetch(*tier, state.item.item.key).Missed());
 }
 
 TEST_F(RedisTierTest, RedisKilledInTheMiddleOfReadsAndWritesCostsMissesAlone) {
