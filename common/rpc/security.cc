@@ -27,7 +27,7 @@ absl::Status CheckFiles(const Security& security) {
   if (none) return absl::OkStatus();
   for (const std::string& path : {security.ca, security.certificate, security.key}) {
     const auto text = ReadFile(path, kPemBytesMax);
-    if (!text.ok()) return Prefixed(text.status(), "security");
+    if (!text.ok()) return InvalidArgument("security: {}", Message(text.status()));
     if (text->find("-----BEGIN ") == std::string::npos) {
       return InvalidArgument("security: {}: no PEM file", path);
     }
@@ -53,7 +53,9 @@ absl::StatusOr<std::string> ReadToken(const Security& security) {
     return InvalidArgument("{}: other users may read this token; chmod 600 it",
                            security.token_file);
   }
-  LRTI_ASSIGN_OR_RETURN(std::string token, ReadFile(security.token_file, kTokenFileBytesMax));
+  const auto text = ReadFile(security.token_file, kTokenFileBytesMax);
+  if (!text.ok()) return InvalidArgument("security: {}", Message(text.status()));
+  std::string token = *text;
   absl::StripAsciiWhitespace(&token);
   const auto printable = [](char letter) {
     return absl::ascii_isgraph(static_cast<unsigned char>(letter));

@@ -39,7 +39,8 @@ absl::Status CheckFiles(const Security& security);
 absl::Status CheckListen(const std::string& address, const Security& security);
 
 /// The token of `token_file`, without white space around it; empty where no file is named.
-/// Errors: those of the file; InvalidArgument for one that others may read, or that is no token.
+/// Errors: InvalidArgument for a file that cannot be read, that others may read, or that is no
+/// token.
 absl::StatusOr<std::string> ReadToken(const Security& security);
 
 }  // namespace lrti::rpc

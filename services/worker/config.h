@@ -65,7 +65,10 @@ struct StallConfig {
                       "attempt's own steps.",
                       config::Between(1.0, 1000.0)},
         config::Field{"starting", &StallConfig::starting, "Until the first heartbeat.", bounds},
-        config::Field{"loading", &StallConfig::loading, "In phase loading.", bounds},
+        config::Field{
+            "loading", &StallConfig::loading,
+            "In phase loading, and in a first step, which nothing is known to compare with.",
+            bounds},
         config::Field{"long_pass", &StallConfig::long_pass, "In phase long_pass.", bounds},
         config::Field{"evaluating", &StallConfig::evaluating, "In phase evaluating.", bounds},
         config::Field{"checkpointing", &StallConfig::checkpointing, "In phase checkpointing.",

@@ -83,6 +83,18 @@ TEST(FindDevices, DoesNotHideADriverThatDoesNotWork) {
   EXPECT_THAT(Message(FindDevices(config).status()), HasSubstr("devices.cpu_only"));
 }
 
+TEST(NextIncarnation, GrowsThoughTheClockIsSetBack) {
+  const TemporaryFolder folder;
+  const Spool spool = *Spool::Open(folder.path());
+  const auto at = [&](int64_t seconds) {
+    return NextIncarnation(spool, absl::FromUnixSeconds(seconds),
+                           [](const std::string& news) { ADD_FAILURE() << news; });
+  };
+  EXPECT_EQ(at(2000), 2'000'000'000U);
+  EXPECT_EQ(at(1000), 2'000'000'001U);
+  EXPECT_EQ(at(3000), 3'000'000'000U);
+}
+
 TEST(LockSpool, IsForOneAgentAtATime) {
   const TemporaryFolder folder;
   const Spool spool = *Spool::Open(folder.path());

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 
+#include "absl/strings/numbers.h"
+#include "common/base/file_writer.h"
 #include "common/base/files.h"
 #include "common/base/lock_file.h"
 #include "common/base/status.h"
@@ -29,6 +32,14 @@ absl::StatusOr<std::string> DefaultSpool(const Variables& variable) {
   }
   return InvalidArgument(
       "spool: auto needs $LRTI_STATE, $XDG_STATE_HOME or $HOME; name a folder (--spool)");
+}
+
+// 0 where there was no earlier start, or its file is damaged.
+uint64_t LastIncarnation(const std::string& path) {
+  constexpr uint64_t kBytesMax = 64;
+  const auto text = ReadFile(path, kBytesMax);
+  uint64_t last = 0;
+  return text.ok() && absl::SimpleAtoi(*text, &last) ? last : 0;
 }
 
 }  // namespace
@@ -76,6 +87,17 @@ absl::StatusOr<OpenFile> LockSpool(const Spool& spool) {
                        fmt::format("{}: another agent works with this spool; stop it, or name "
                                    "another folder (--spool) and another name (--name)",
                                    spool.root()));
+}
+
+uint64_t NextIncarnation(const Spool& spool, absl::Time now,
+                         const std::function<void(const std::string&)>& warn) {
+  const std::string path = spool.IncarnationPath();
+  const uint64_t by_clock = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMicros(now)));
+  const uint64_t next = std::max(by_clock, LastIncarnation(path) + 1);
+  // A full disk must not keep an agent from the ranks that run.
+  const absl::Status kept = WriteFileAtomic(path, fmt::format("{}\n", next));
+  if (!kept.ok()) warn(Message(kept));
+  return next;
 }
 
 }  // namespace lrti::worker

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/open_file.h"
 #include "common/base/places.h"
 #include "services/worker/config.h"
@@ -22,6 +25,12 @@ absl::StatusOr<std::unique_ptr<Inventory>> FindDevices(const WorkerConfig& confi
 /// Takes the spool for this process alone, as long as the file is open. Errors: FailedPrecondition
 /// when another agent has it.
 absl::StatusOr<OpenFile> LockSpool(const Spool& spool);
+
+/// The number of this start of the agent: greater than that of every earlier one, though the clock
+/// be set back. Where it cannot be kept, the clock alone counts, with a warning. REQUIRES: the
+/// spool is locked.
+uint64_t NextIncarnation(const Spool& spool, absl::Time now,
+                         const std::function<void(const std::string&)>& warn);
 
 /// The path of this program.
 absl::StatusOr<std::string> OwnPath();

@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "services/http/process_metrics.h"
+#include "services/shell/program.h"
 #include "services/worker/metrics.h"
 
 namespace lrti::worker {
@@ -32,18 +33,12 @@ absl::Status Program::StartAll(std::function<void(const std::string&)> warn,
   processes_ = std::make_unique<ShimProcesses>(own);
   LRTI_ASSIGN_OR_RETURN(
       client_, MakeGrpcAgents(config_.coordinator, config_.security, config_.call_timeout));
+  const uint64_t incarnation = NextIncarnation(spool_, clock_.Now(), warn);
   LRTI_ASSIGN_OR_RETURN(
-      loop_,
-      AgentLoop::Start(
-          Machine{settings_, spool_, *processes_, *inventory_, clock_, std::move(warn)}, *client_,
-          {.incarnation = static_cast<uint64_t>(absl::ToUnixMicros(clock_.Now())),
-           .replaced = std::move(replaced)}));
-  const absl::Status http = StartHttp();
-  if (!absl::IsUnavailable(http)) return http;
-  return Error(absl::StatusCode::kUnavailable,
-               "{}. Is another lrti-worker running? Choose another address for it (http.listen; "
-               "port 0 lets the system choose)",
-               Message(http));
+      loop_, AgentLoop::Start(
+                 Machine{settings_, spool_, *processes_, *inventory_, clock_, std::move(warn)},
+                 *client_, {.incarnation = incarnation, .replaced = std::move(replaced)}));
+  return shell::ExplainTaken(StartHttp(), kName, "http.listen");
 }
 
 absl::Status Program::StartHttp() {

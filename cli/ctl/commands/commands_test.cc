@@ -2,10 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <regex>
+#include <sstream>
 #include <thread>
 
 #include "cli/ctl/commands/command_line.h"
+#include "cli/ctl/commands/follow.h"
 #include "cli/ctl/commands/test_coordinator.h"
+#include "cli/ctl/commands/top_screen.h"
+#include "cli/ctl/output/human.h"
 #include "cli/ctl/stack/ports.h"
 #include "common/base/file_writer.h"
 #include "common/base/files.h"
@@ -106,6 +111,10 @@ TEST_F(Commands, SubmitOfASweepIsOneGroupWithRequestsOfItsOwn) {
   EXPECT_TRUE(sent[0].hold());
   EXPECT_THAT(sent[0].group(), StartsWith("small-"));
   EXPECT_EQ(sent[0].group(), sent[1].group());
+  EXPECT_EQ(Run({"submit", file, "--hold", "--request-id", "again"}).code, 0);
+  EXPECT_EQ(coordinator_.submitted()[2].group(), sent[0].group()) << "it may have been half sent";
+  EXPECT_EQ(Run({"submit", file, "--hold"}).code, 0);
+  EXPECT_NE(coordinator_.submitted()[4].group(), sent[0].group());
 }
 
 TEST_F(Commands, SubmitOfABadFileSendsNothing) {
@@ -345,6 +354,23 @@ TEST_F(Commands, CtrlCEndsAStreamThatIsSilent) {
   EXPECT_THAT(result.err, HasSubstr("lrti-a goes on"));
 }
 
+TEST_F(Commands, AStreamThatWasOpenForLongMayBreakThoughNothingCame) {
+  Console console;
+  console.out = console.err = [](std::string_view) {};
+  Session session(
+      console, [](const std::string&) { return std::string(); }, interrupt_);
+  int reads = 0;
+  const auto read = [&] {
+    if (++reads > 1) return absl::OkStatus();
+    absl::SleepFor(absl::Milliseconds(20));
+    return absl::UnavailableError("going away");
+  };
+  const absl::Duration least = absl::Milliseconds(10);
+  const absl::Status status = KeepReading(
+      session, read, [] { return false; }, /*away_max=*/least, /*connected_least=*/least);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST_F(Commands, MetricsAreJsonLines) {
   coordinator_.Put("lrti-a", "SUCCEEDED");
   EXPECT_EQ(Run({"metrics", "lrti-a"}).out, "{\"event\":\"step\"}\n");
@@ -409,10 +435,35 @@ TEST_F(Commands, TopWithoutATerminalIsOneScreen) {
   job.mutable_progress()->set_step(50);
   job.mutable_progress()->set_iterations(100);
   coordinator_.Put("lrti-b", "PENDING").set_pending_reason("WaitingForGpus");
+  v1::Queue& queue = *coordinator_.queues.add_queues();
+  queue.set_running(1);
+  queue.set_pending(1);
   const Result result = Run({"top"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("1 running, 1 waiting"), HasSubstr("50%"),
                                 HasSubstr("WaitingForGpus"), Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(Commands, TopShowsWhatRunsHoweverManyWait) {
+  for (int i = 0; i < 300; ++i) coordinator_.Put(fmt::format("lrti-{:03}", i), "PENDING");
+  coordinator_.Put("lrti-old", "RUNNING");
+  v1::Queue& queue = *coordinator_.queues.add_queues();
+  queue.set_running(1);
+  queue.set_pending(300);
+  EXPECT_THAT(Run({"top"}).out,
+              AllOf(HasSubstr("1 running, 300 waiting"), HasSubstr("\nlrti-old")));
+}
+
+TEST(TopScreen, CutsColouredLinesAtTheEdgeToo) {
+  v1::Job job;
+  job.set_id("lrti-a");
+  job.set_state("RUNNING");
+  job.set_pending_reason(std::string(100, 'x'));
+  const std::string screen = TopScreen({job}, v1::ListAgentsResponse(), v1::ListQueuesResponse(),
+                                       absl::UnixEpoch(), {.width = 60}, /*color=*/true);
+  EXPECT_THAT(screen, HasSubstr("…\x1b[0m\n"));
+  std::istringstream lines(std::regex_replace(screen, std::regex("\x1b\\[[0-9]*m"), ""));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(Characters(line), 60U) << line;
 }
 
 TEST_F(Commands, TableHasARowForEachJobOfAGroup) {
@@ -432,6 +483,9 @@ TEST_F(Commands, TableHasARowForEachJobOfAGroup) {
   EXPECT_THAT(result.out, AllOf(StartsWith("method"), HasSubstr("\nbicubic"),
                                 HasSubstr("31.57 / 0.9100"), HasSubstr("1.00")));
   EXPECT_THAT(result.err, HasSubstr("lrti-b (SUCCEEDED) has no results here"));
+  for (const char* verb : {"table", "compare"}) {
+    EXPECT_EQ(Run({verb, "ablation", "-o", "name"}).out, "lrti-b\nlrti-a\n");
+  }
 }
 
 TEST_F(Commands, NobodyThereIsCode3WithTheNextStep) {
@@ -443,6 +497,19 @@ TEST_F(Commands, NobodyThereIsCode3WithTheNextStep) {
   EXPECT_THAT(result.err,
               AllOf(HasSubstr("error: coordinator at " + *nobody), HasSubstr("next: lrti-ctl up")));
   EXPECT_EQ(RunAlone({"list", "--coordinator", "nowhere"}).code, 2);
+}
+
+TEST_F(Commands, MissingCertificatesAndTokensAreBadSettings) {
+  variables_["LRTI_SECURITY_TOKEN_FILE"] = folder_ / "token";
+  const Result without_token = Run({"list"});
+  EXPECT_EQ(without_token.code, 2);
+  EXPECT_THAT(without_token.err, AllOf(HasSubstr("/token"), Not(HasSubstr("next:"))));
+  variables_ = {{"LRTI_SECURITY_CA", folder_ / "ca.pem"},
+                {"LRTI_SECURITY_CERTIFICATE", folder_ / "client.pem"},
+                {"LRTI_SECURITY_KEY", folder_ / "client.key"}};
+  const Result without_ca = Run({"list"});
+  EXPECT_EQ(without_ca.code, 2);
+  EXPECT_THAT(without_ca.err, AllOf(HasSubstr("/ca.pem"), Not(HasSubstr("next:"))));
 }
 
 TEST_F(Commands, BadFlagsAreCode2AndHelpIsNot) {
@@ -470,6 +537,7 @@ TEST_F(Commands, ConfigViewTellsOrigins) {
               AllOf(HasSubstr("coordinator," + coordinator_.address() + ",flag\n"),
                     HasSubstr("output,csv,$LRTI_OUTPUT\n"), HasSubstr("timeout,10s,default\n")));
   EXPECT_THAT(RunAlone({"config", "view"}).out, HasSubstr("coordinator: \"127.0.0.1:7430\"\n"));
+  EXPECT_EQ(RunAlone({"config", "view", "-o", "name"}).out.substr(0, 12), "coordinator\n");
   EXPECT_EQ(RunAlone({"config", "path"}).out, folder_ / ".config/lrti/config.yaml\n");
 }
 

@@ -14,7 +14,9 @@ namespace {
 
 absl::StatusOr<int> View(Session& session, bool origin) {
   LRTI_ASSIGN_OR_RETURN(const FoundSettings* const found, session.Config());
-  if (!origin) {
+  // As a settings file, which is YAML, unless rows are asked for.
+  const std::string& output = session.flags().output;
+  if (!origin && (output.empty() || output == "yaml")) {
     session.console().Print(config::Dump(found->settings));
     return kOk;
   }

@@ -21,20 +21,23 @@ bool CanGoOn(const absl::Status& status) {
 }  // namespace
 
 absl::Status KeepReading(Session& session, const std::function<absl::Status()>& read,
-                         const std::function<bool()>& progress, absl::Duration away_max) {
+                         const std::function<bool()>& progress, absl::Duration away_max,
+                         absl::Duration connected_least) {
   absl::Duration wait = kFirstWait;
   absl::Time away_since = absl::Now();
   bool said = false;
   while (true) {
+    const absl::Time began = absl::Now();
     const absl::Status status = read();
+    const absl::Time now = absl::Now();
     if (session.interrupt().asked()) return absl::CancelledError("interrupted");
     if (!CanGoOn(status)) return status;
-    if (progress()) {
+    if (progress() || now - began >= connected_least) {
       wait = kFirstWait;
-      away_since = absl::Now();
+      away_since = now;
       said = false;
     }
-    if (absl::Now() - away_since >= away_max) return status;
+    if (now - away_since >= away_max) return status;
     if (!said) session.console().Say(Message(status) + "; it is tried again, nothing is lost");
     said = true;
     if (session.interrupt().WaitFor(wait)) return absl::CancelledError("interrupted");

@@ -140,6 +140,14 @@ absl::Duration DurationOf(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+v1::ListJobsRequest RequestOfRunning() {
+  v1::ListJobsRequest request;
+  for (const auto& state : lifecycle::kJobStates) {
+    if (lifecycle::HoldsGpus(state.value)) request.add_states(std::string(state.name));
+  }
+  return request;
+}
+
 Cell StateCell(const std::string& state) {
   using Color = Cell::Color;
   if (state == NameOf(JobState::kSucceeded) || state == NameOf(JobState::kRunning)) {

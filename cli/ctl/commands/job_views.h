@@ -13,6 +13,7 @@ class Timestamp;
 namespace lrti::v1 {
 class Explanation;
 class Job;
+class ListJobsRequest;
 class Transition;
 }  // namespace lrti::v1
 
@@ -20,6 +21,9 @@ namespace lrti::ctl {
 
 absl::Time TimeOf(const google::protobuf::Timestamp& time);
 absl::Duration DurationOf(const google::protobuf::Duration& duration);
+
+/// Asks for the jobs that hold GPUs.
+v1::ListJobsRequest RequestOfRunning();
 
 /// A state in its colour.
 Cell StateCell(const std::string& state);

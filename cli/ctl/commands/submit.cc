@@ -13,6 +13,7 @@
 #include "cli/ctl/commands/wait_for.h"
 #include "cli/ctl/output/human.h"
 #include "cli/ctl/sweep/job_files.h"
+#include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "common/config/dump.h"
 #include "lrti/v1/coordinator.pb.h"
@@ -43,13 +44,27 @@ std::string RandomHex(int digits) {
   return text.substr(0, static_cast<size_t>(digits));
 }
 
+// Of one of several jobs.
+std::string RequestIdOf(const std::string& base, size_t place) {
+  return fmt::format("{}-{}", base, place + 1);
+}
+
+// Of a sweep, by the request of its first job: the same when that is sent again.
+std::string GroupOf(const JobFile& file, const std::string& request_id) {
+  constexpr size_t kDigits = 6;
+  return file.name + "-" + Sha256Hex(request_id).substr(0, kDigits);
+}
+
 // All jobs of all files: nothing is sent while one of them is wrong.
-absl::StatusOr<std::vector<Outgoing>> ReadAll(const SubmitArguments& arguments) {
+absl::StatusOr<std::vector<Outgoing>> ReadAll(const SubmitArguments& arguments,
+                                              const std::string& request_id) {
   std::vector<Outgoing> jobs;
   for (const std::string& path : arguments.files) {
     LRTI_ASSIGN_OR_RETURN(const JobFile file, ReadJobFile(path, arguments.overrides));
     std::string group = arguments.group;
-    if (group.empty() && file.is_sweep) group = file.name + "-" + RandomHex(6);
+    if (group.empty() && file.is_sweep) {
+      group = GroupOf(file, RequestIdOf(request_id, jobs.size()));
+    }
     for (const job::Job& job : file.jobs) {
       jobs.push_back({job.metadata.name, config::Dump(job), group});
     }
@@ -98,13 +113,13 @@ absl::Status ShowSubmitted(Session& session, const std::vector<v1::Job>& jobs) {
 }
 
 absl::StatusOr<std::vector<v1::Job>> SendAll(Session& session, const SubmitArguments& arguments,
+                                             const std::string& request_id,
                                              const std::vector<Outgoing>& outgoing) {
-  const std::string base = arguments.request_id.empty() ? RandomHex(32) : arguments.request_id;
   std::vector<v1::Job> jobs;
   for (const Outgoing& job : outgoing) {
     v1::SubmitJobRequest request;
-    request.set_request_id(outgoing.size() == 1 ? base
-                                                : fmt::format("{}-{}", base, jobs.size() + 1));
+    request.set_request_id(outgoing.size() == 1 ? request_id
+                                                : RequestIdOf(request_id, jobs.size()));
     request.set_config(job.config);
     request.set_hold(arguments.hold);
     request.set_user(session.User());
@@ -115,7 +130,7 @@ absl::StatusOr<std::vector<v1::Job>> SendAll(Session& session, const SubmitArgum
         session.console().Warn(
             fmt::format("{} of {} jobs were sent; the same command with --request-id {} sends the "
                         "rest and none twice",
-                        jobs.size(), outgoing.size(), base));
+                        jobs.size(), outgoing.size(), request_id));
       }
       return Error(sent.status().code(), "{}: {}", job.name, Message(sent.status()));
     }
@@ -131,7 +146,9 @@ absl::StatusOr<int> Submit(Session& session, const SubmitArguments& arguments) {
   if (!arguments.longest.empty()) {
     LRTI_ASSIGN_OR_RETURN(longest, ParseDuration(arguments.longest));
   }
-  LRTI_ASSIGN_OR_RETURN(const std::vector<Outgoing> outgoing, ReadAll(arguments));
+  const std::string request_id =
+      arguments.request_id.empty() ? RandomHex(32) : arguments.request_id;
+  LRTI_ASSIGN_OR_RETURN(const std::vector<Outgoing> outgoing, ReadAll(arguments, request_id));
   if (arguments.dry_run) {
     for (const Outgoing& job : outgoing) {
       session.console().Print((outgoing.size() > 1 ? "---\n" : "") + job.config);
@@ -140,7 +157,8 @@ absl::StatusOr<int> Submit(Session& session, const SubmitArguments& arguments) {
                                       outgoing.size() == 1 ? "" : "s"));
     return kOk;
   }
-  LRTI_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, SendAll(session, arguments, outgoing));
+  LRTI_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs,
+                        SendAll(session, arguments, request_id, outgoing));
   LRTI_RETURN_IF_ERROR(ShowSubmitted(session, jobs));
   if (!arguments.wait) {
     SayNext(session, jobs);

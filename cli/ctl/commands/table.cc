@@ -76,9 +76,17 @@ absl::StatusOr<std::vector<PaperRow>> RowsOf(Session& session,
   return rows;
 }
 
+// What has the jobs as rows, or as columns; their names alone are their ids.
+absl::Status ShowRows(Session& session, const Listing& listing, const std::vector<PaperRow>& rows) {
+  LRTI_ASSIGN_OR_RETURN(const Format format, session.OutputFormat());
+  if (format != Format::kName) return session.Show(listing);
+  for (const PaperRow& row : rows) session.console().Print(row.job_id + "\n");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> Table(Session& session, const std::vector<std::string>& names) {
   LRTI_ASSIGN_OR_RETURN(const std::vector<PaperRow> rows, RowsOf(session, names));
-  LRTI_RETURN_IF_ERROR(session.Show(PaperTable(rows)));
+  LRTI_RETURN_IF_ERROR(ShowRows(session, PaperTable(rows), rows));
   return kOk;
 }
 
@@ -90,7 +98,7 @@ absl::StatusOr<int> Compare(Session& session, const std::vector<std::string>& na
         "row for each",
         rows.size(), kComparedMax);
   }
-  LRTI_RETURN_IF_ERROR(session.Show(Comparison(rows)));
+  LRTI_RETURN_IF_ERROR(ShowRows(session, Comparison(rows), rows));
   return kOk;
 }
 

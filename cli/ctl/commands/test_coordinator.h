@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -106,7 +107,8 @@ class TestCoordinator final : public v1::Coordinator::Service {
     MutexLock lock(mutex_);
     listed_ = *request;
     for (const auto& [id, job] : jobs_) {
-      if (request->group().empty() || job.group() == request->group()) *response->add_jobs() = job;
+      const bool full = request->page_size() > 0 && response->jobs_size() == request->page_size();
+      if (!full && IsAskedFor(job, *request)) *response->add_jobs() = job;
     }
     return grpc::Status::OK;
   }
@@ -185,6 +187,11 @@ class TestCoordinator final : public v1::Coordinator::Service {
   }
 
  private:
+  static bool IsAskedFor(const v1::Job& job, const v1::ListJobsRequest& request) {
+    const auto& states = request.states();
+    return (request.group().empty() || job.group() == request.group()) &&
+           (states.empty() || std::count(states.begin(), states.end(), job.state()) > 0);
+  }
   grpc::Status Find(const std::string& id, v1::Job* job) {
     MutexLock lock(mutex_);
     const auto found = jobs_.find(id);

@@ -2,12 +2,15 @@
 #include <unistd.h>
 
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/time/clock.h"
 #include "cli/ctl/commands/exit_code.h"
+#include "cli/ctl/commands/job_views.h"
 #include "cli/ctl/commands/session.h"
 #include "cli/ctl/commands/top_screen.h"
 #include "cli/ctl/commands/verbs.h"
@@ -32,18 +35,35 @@ ScreenSize SizeOfTerminal() {
 // The terminal as it was, whatever happens.
 class OtherScreen {
  public:
-  explicit OtherScreen(const Console& console) : console_(console) { console_.out(kOtherScreen); }
-  ~OtherScreen() { console_.out(kOwnScreen); }
+  explicit OtherScreen(Session& session) : session_(session) {
+    session_.interrupt().SayLast(kOwnScreen);
+    session_.console().Print(kOtherScreen);
+  }
+  ~OtherScreen() {
+    session_.console().Print(kOwnScreen);
+    session_.interrupt().SayLast("");
+  }
   OtherScreen(const OtherScreen&) = delete;
   OtherScreen& operator=(const OtherScreen&) = delete;
 
  private:
-  const Console& console_;
+  Session& session_;
 };
 
+// Those that hold GPUs, however old they are, then the newest others.
+absl::StatusOr<std::vector<v1::Job>> ShownJobs(Client& client) {
+  LRTI_ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, client.List(RequestOfRunning(), kRowsMax));
+  LRTI_ASSIGN_OR_RETURN(std::vector<v1::Job> newest, client.List(v1::ListJobsRequest(), kRowsMax));
+  std::set<std::string> shown;
+  for (const v1::Job& job : jobs) shown.insert(job.id());
+  for (v1::Job& job : newest) {
+    if (jobs.size() < kRowsMax && !shown.contains(job.id())) jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
 absl::StatusOr<std::string> Screen(Session& session, Client& client, ScreenSize size) {
-  LRTI_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs,
-                        client.List(v1::ListJobsRequest(), kRowsMax));
+  LRTI_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, ShownJobs(client));
   LRTI_ASSIGN_OR_RETURN(const v1::ListAgentsResponse agents, client.Agents());
   LRTI_ASSIGN_OR_RETURN(const v1::ListQueuesResponse queues, client.Queues());
   return TopScreen(jobs, agents, queues, absl::Now(), size, session.console().color);
@@ -61,7 +81,7 @@ absl::StatusOr<int> Top(Session& session, bool once) {
     return kOk;
   }
   session.interrupt().TakeSignals();
-  const OtherScreen other(session.console());
+  const OtherScreen other(session);
   do {
     const auto screen = Screen(session, *client, SizeOfTerminal());
     session.console().Print(

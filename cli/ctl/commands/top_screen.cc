@@ -36,14 +36,15 @@ std::string Bar(const v1::Progress& progress) {
   return fmt::format("{} {:3.0f}%", bar, 100 * done);
 }
 
+// `jobs` are not all that there are; the queues know how many run and wait.
 std::string Sums(const std::vector<v1::Job>& jobs, const v1::ListAgentsResponse& agents,
-                 absl::Time now) {
+                 const v1::ListQueuesResponse& queues, absl::Time now) {
   int64_t running = 0, waiting = 0, failed = 0, free = 0, devices = 0;
-  for (const v1::Job& job : jobs) {
-    running += RankOf(job) == 0 ? 1 : 0;
-    waiting += RankOf(job) == 1 ? 1 : 0;
-    failed += job.state() == NameOf(JobState::kFailed) ? 1 : 0;
+  for (const v1::Queue& queue : queues.queues()) {
+    running += queue.running();
+    waiting += queue.pending();
   }
+  for (const v1::Job& job : jobs) failed += job.state() == NameOf(JobState::kFailed) ? 1 : 0;
   for (const v1::Agent& agent : agents.agents()) {
     devices += agent.gpus_size();
     free += std::count_if(agent.gpus().begin(), agent.gpus().end(),
@@ -118,15 +119,33 @@ Listing JobRows(std::vector<v1::Job> jobs) {
   return listing;
 }
 
-// Cut at the screen's edges; colours take no room.
+// As Cut; a colour takes no room, and ends with the line.
+std::string CutColored(const std::string& line, size_t width) {
+  size_t shown = 0;
+  for (size_t at = 0, end = 0; at < line.size(); at = end) {
+    if (line[at] == '\x1b') {
+      end = std::min(line.find('m', at), line.size() - 1) + 1;
+      continue;
+    }
+    end = std::min(line.find('\x1b', at), line.size());
+    const std::string piece = line.substr(at, end - at);
+    if (shown + Characters(piece) > width) {
+      const char* const no_color = line.find('\x1b') < at ? "\x1b[0m" : "";
+      return line.substr(0, at) + Cut(piece, width - shown) + no_color;
+    }
+    shown += Characters(piece);
+  }
+  return line;
+}
+
+// Cut at the screen's edges.
 std::string Fit(const std::string& text, ScreenSize size) {
   std::istringstream lines(text);
   std::string fitted;
   size_t count = 0;
   for (std::string line; std::getline(lines, line); ++count) {
     if (size.height > 0 && count + 1 >= size.height) return fitted + "...\n";
-    const bool colored = line.find('\x1b') != std::string::npos;
-    fitted += (colored ? line : Cut(line, size.width)) + "\n";
+    fitted += CutColored(line, size.width) + "\n";
   }
   return fitted;
 }
@@ -136,7 +155,7 @@ std::string Fit(const std::string& text, ScreenSize size) {
 std::string TopScreen(const std::vector<v1::Job>& jobs, const v1::ListAgentsResponse& agents,
                       const v1::ListQueuesResponse& queues, absl::Time now, ScreenSize size,
                       bool color) {
-  std::string text = Sums(jobs, agents, now);
+  std::string text = Sums(jobs, agents, queues, now);
   text += "\n" + Render(QueueRows(queues), Format::kTable, false);
   text += "\n" + Render(AgentRows(agents, now), Format::kTable, false);
   if (static_cast<size_t>(agents.agents_size()) > kAgentsShown) {

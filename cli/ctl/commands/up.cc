@@ -6,13 +6,13 @@
 #include "CLI/CLI.hpp"
 #include "cli/ctl/client/client.h"
 #include "cli/ctl/commands/exit_code.h"
+#include "cli/ctl/commands/job_views.h"
 #include "cli/ctl/commands/session.h"
 #include "cli/ctl/commands/verbs.h"
 #include "cli/ctl/output/human.h"
 #include "cli/ctl/stack/launch.h"
 #include "cli/ctl/stack/stop.h"
 #include "common/base/status.h"
-#include "common/lifecycle/job_state.h"
 #include "lrti/v1/coordinator.pb.h"
 
 namespace lrti::ctl {
@@ -29,7 +29,7 @@ struct UpArguments {
 };
 
 struct DownArguments {
-  std::string state, grace = "60s";
+  std::string state, grace = absl::FormatDuration(StopOptions().grace);
   bool keep_jobs = false;
 };
 
@@ -68,14 +68,10 @@ void SayUp(const Session& session, const std::string& state, const Launched& lau
 
 // Jobs that hold devices; none where the coordinator does not answer, for it may be down already.
 std::vector<v1::Job> RunningJobs(const Stack& stack) {
-  v1::ListJobsRequest request;
-  for (const auto& state : lifecycle::kJobStates) {
-    if (lifecycle::HoldsGpus(state.value)) request.add_states(std::string(state.name));
-  }
   const auto client =
       Client::Create({.coordinator = stack.coordinator, .security = {}, .timeout = kAskJobs});
   if (!client.ok()) return {};
-  const auto jobs = (*client)->List(request, kWatchedMax);
+  const auto jobs = (*client)->List(RequestOfRunning(), kWatchedMax);
   return jobs.ok() ? *jobs : std::vector<v1::Job>();
 }
 

@@ -2,9 +2,11 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 
 #include "common/base/check.h"
 
@@ -18,8 +20,11 @@ static_assert(std::atomic<Interrupt*>::is_always_lock_free, "a signal handler ma
 
 void OnSignal(int) {
   Interrupt* const interrupt = of_process;
-  if (interrupt == nullptr || interrupt->asked()) _exit(kInterrupted);
-  interrupt->Ask();
+  if (interrupt != nullptr && !interrupt->asked()) return interrupt->Ask();
+  const char* const last_words = interrupt == nullptr ? "" : interrupt->last_words();
+  [[maybe_unused]] const ssize_t written =
+      ::write(STDOUT_FILENO, last_words, std::strlen(last_words));
+  _exit(kInterrupted);
 }
 
 void Handle(void (*handler)(int)) {

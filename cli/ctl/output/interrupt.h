@@ -19,6 +19,11 @@ class Interrupt {
   /// From now on SIGINT and SIGTERM come here. REQUIRES: no other Interrupt takes them.
   void TakeSignals();
 
+  /// What the second one writes to standard output before it ends the process; empty: nothing.
+  /// REQUIRES: a text that is never freed.
+  void SayLast(const char* text) { last_words_ = text; }
+  const char* last_words() const { return last_words_; }
+
   /// As the first Ctrl-C does. Safe in a signal handler.
   void Ask();
   bool asked() const { return asked_; }
@@ -31,6 +36,7 @@ class Interrupt {
 
  private:
   std::atomic<bool> asked_ = false;
+  std::atomic<const char*> last_words_ = "";
   OpenFile event_;
   bool takes_signals_ = false;
 };

@@ -225,6 +225,8 @@ TEST(LockStack, OneAtATime) {
   const auto lock = LockStack(folder.path());
   ASSERT_TRUE(lock.ok()) << lock.status();
   EXPECT_TRUE(absl::IsFailedPrecondition(LockStack(folder.path()).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Stop({.state = folder.path()}, kSilent).status()))
+      << "what is being started is not yet written down";
 }
 
 }  // namespace

@@ -35,10 +35,12 @@ absl::StatusOr<bool> EndProgram(const StackProgram& program, const StopOptions& 
 }  // namespace
 
 absl::StatusOr<Stopped> Stop(const StopOptions& options, const Say& say) {
+  const absl::StatusOr<OpenFile> lock = LockStack(options.state);
+  if (absl::IsNotFound(lock.status())) return Stopped{.was_down = true};  // no folder
+  if (!lock.ok()) return lock.status();
   absl::StatusOr<Stack> stack = ReadStack(options.state);
   if (absl::IsNotFound(stack.status())) return Stopped{.was_down = true};
   if (!stack.ok()) return stack.status();
-  LRTI_ASSIGN_OR_RETURN(const OpenFile lock, LockStack(options.state));
   Stopped stopped{.was_down = !IsRunning(*stack)};
   std::reverse(stack->programs.begin(), stack->programs.end());
   for (const StackProgram& program : stack->programs) {

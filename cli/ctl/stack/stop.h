@@ -12,7 +12,8 @@ namespace lrti::ctl {
 struct StopOptions {
   std::string state;
   bool keep_jobs = false;  // trainers go on without an agent; the next one finds them again
-  absl::Duration grace = absl::Seconds(60);  // each program
+  // Each program; more than lrti-worker takes until it has killed a trainer that does not end.
+  absl::Duration grace = absl::Minutes(3);
 };
 
 struct Stopped {

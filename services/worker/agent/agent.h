@@ -34,8 +34,9 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  /// Takes over what earlier agent processes left in the spool; nothing of it is ended before the
-  /// first answer of the coordinator. What cannot be read is left where it is, with a warning.
+  /// Takes over what earlier agent processes left in the spool; only what they were ending is ended
+  /// before the first answer of the coordinator. What cannot be read is left where it is, with a
+  /// warning.
   /// Errors: those of listing the spool.
   absl::Status Adopt();
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "common/base/files.h"
+#include "services/worker/agent/cause_file.h"
 #include "services/worker/agent/test_agent.h"
 
 namespace lrti::worker {
@@ -284,6 +285,24 @@ TEST_F(AgentTest, ARestartedAgentKnowsWhyItsPredecessorKilled) {
   EXPECT_EQ(Report(pair_).ranks(0).exit().end_reason(), "STOPPED");
 }
 
+TEST_F(AgentTest, ARestartedAgentBringsToItsEndWhatItsPredecessorWasEnding) {
+  Accept({pair_});
+  agent_->Drain(true);
+  Restart();
+  Accept({pair_});
+  RankOf(pair_, 0).signals.clear();
+  Tick(settings_.stop_grace);
+  EXPECT_THAT(RankOf(pair_, 0).signals, ElementsAre(SIGKILL));
+}
+
+TEST_F(AgentTest, ARankThatWasNotStartedBeforeItsAttemptEndedNeverIs) {
+  const v1::Assignment late = AssignmentOf("lrti-a", 1, {{0, "d0"}, {1, "d0"}});  // waits for d0
+  Accept({late});
+  ASSERT_TRUE(WriteCause(CausePath(spool_.FolderOf({"lrti-a", 1})), {.text = "it was told"}).ok());
+  Restart();
+  EXPECT_EQ(Report(late).ranks(1).exit().end_reason(), "STOPPED");
+}
+
 TEST_F(AgentTest, ADamagedSpoolIsLeftAloneWithAWarning) {
   Accept({pair_});
   const std::string path = AssignmentPath(spool_.FolderOf({"lrti-a", 1}));
@@ -380,6 +399,13 @@ TEST_F(AgentTest, ARankThatCannotBeStartedEndsTheAttempt) {
   Tick(absl::Seconds(1));
   EXPECT_TRUE(Report(pair_).gone());
   EXPECT_THAT(Report(pair_).ranks(0).exit().message(), HasSubstr("no more processes"));
+}
+
+TEST_F(AgentTest, AnAttemptWithoutItsConfigIsNoneForTheNextAgent) {
+  std::filesystem::create_directories(ConfigPath(spool_.FolderOf({"lrti-a", 1})));
+  Accept({pair_});
+  EXPECT_THAT(Report(pair_).ranks(0).exit().message(), HasSubstr("config.yaml"));
+  EXPECT_THAT(*spool_.List(), IsEmpty());
 }
 
 TEST_F(AgentTest, AMemberOfNoJobIsNeverAPath) {

@@ -67,10 +67,11 @@ std::unique_ptr<Attempt> Attempt::Begin(const Machine& machine, const v1::Assign
   }
   attempt->may_start_ = true;
   absl::Status made = machine.spool.Make(attempt->key_, RankNumbers(assignment));
-  if (made.ok()) made = attempt->Save();
   if (made.ok()) {
     made = WriteFileAtomic(ConfigPath(machine.spool.FolderOf(attempt->key_)), assignment.config());
   }
+  // Last: with its assignment the attempt is adopted, and must have all that it needs.
+  if (made.ok()) made = attempt->Save();
   if (!made.ok()) attempt->FailUnstarted(Internal("the spool: " + Message(made)));
   return attempt;
 }
@@ -86,6 +87,8 @@ absl::StatusOr<std::unique_ptr<Attempt>> Attempt::Adopt(const Machine& machine,
   std::unique_ptr<Attempt> attempt(new Attempt(machine, assignment, now));
   attempt->cause_ = ReadCause(CausePath(folder));
   attempt->Observe(now);
+  // Whoever wrote the cause may have died before its last signal.
+  if (attempt->cause_) attempt->EndAll(machine.settings.stop_grace, now);
   for (size_t i = 0; i < attempt->ranks_.size(); ++i) {
     const LocalRank& rank = *attempt->ranks_[i];
     if (!rank.launched() || rank.gone()) continue;
@@ -125,6 +128,10 @@ void Attempt::End(const Cause& cause, absl::Duration grace, absl::Duration now) 
     // origin.
     if (!kept.ok() && !absl::IsNotFound(kept)) machine_.warn(Message(kept));
   }
+  EndAll(grace, now);
+}
+
+void Attempt::EndAll(absl::Duration grace, absl::Duration now) {
   ladder_.Stop(grace, now);
   FailUnstarted({cause_->end_reason, cause_->text});
 }

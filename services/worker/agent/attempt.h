@@ -27,8 +27,9 @@ class Attempt {
   static std::unique_ptr<Attempt> Begin(const Machine& machine, const v1::Assignment& assignment,
                                         absl::Duration now);
 
-  /// What an earlier agent process left in the spool. Nothing is started or ended before the
-  /// coordinator has spoken. Errors: those of the file; DataLoss when it is damaged.
+  /// What an earlier agent process left in the spool. Nothing is started, and only what that one
+  /// was ending is ended, before the coordinator has spoken. Errors: those of the file; DataLoss
+  /// when it is damaged.
   static absl::StatusOr<std::unique_ptr<Attempt>> Adopt(const Machine& machine,
                                                         const AttemptKey& key, DeviceTable& devices,
                                                         absl::Duration now);
@@ -70,6 +71,7 @@ class Attempt {
   absl::Status OpenRendezvous();
   absl::Status StartRank(LocalRank& rank, absl::Duration now);
   LaunchRecord LaunchOf(const LocalRank& rank) const;
+  void EndAll(absl::Duration grace, absl::Duration now);
   void FailUnstarted(const Verdict& verdict);
   void GiveBackDevices(DeviceTable& devices, absl::Duration now);
 

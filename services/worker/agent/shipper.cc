@@ -56,20 +56,23 @@ bool IsAway(const absl::Status& status) {
 Shipper::Outcome Shipper::Ship(const std::vector<Shipment>& shipments) {
   Outcome outcome;
   Forget(shipments);
+  ShipAll(shipments, outcome);
+  CountWaiting(shipments);
+  return outcome;
+}
+
+void Shipper::ShipAll(const std::vector<Shipment>& shipments, Outcome& outcome) {
   for (const Shipment& shipment : shipments) {
     for (const Shipment::Rank& rank : shipment.ranks) {
       for (const bool events : {false, true}) {
         const absl::Status shipped =
             ShipFile(shipment, rank.rank, events, events ? rank.events : rank.log, outcome);
         if (outcome.status.ok()) outcome.status = shipped;
-        if (IsAway(shipped)) break;
+        if (IsAway(shipped)) return;
       }
     }
     if (AllComplete(shipment)) outcome.acknowledged.push_back(shipment.key);
-    if (IsAway(outcome.status)) break;
   }
-  CountWaiting(shipments);
-  return outcome;
 }
 
 absl::Status Shipper::ShipFile(const Shipment& shipment, int64_t rank, bool events,

@@ -53,6 +53,7 @@ class Shipper {
   };
   using StreamKey = std::tuple<AttemptKey, int64_t, bool>;  // the last: events
 
+  void ShipAll(const std::vector<Shipment>& shipments, Outcome& outcome);
   absl::Status ShipFile(const Shipment& shipment, int64_t rank, bool events,
                         const std::string& path, Outcome& outcome);
   bool AllComplete(const Shipment& shipment) const;

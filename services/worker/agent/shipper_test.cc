@@ -125,6 +125,15 @@ TEST_F(ShipperTest, ACoordinatorThatIsAwayEndsTheRoundAndIsAskedAgain) {
   EXPECT_EQ(coordinator_.log, "one\n");
 }
 
+TEST_F(ShipperTest, ACoordinatorThatIsAwayIsAskedOnceForAllRanks) {
+  coordinator_.status = absl::DeadlineExceededError("it hangs");
+  const auto rank = [&](int64_t number) {
+    return Shipment::Rank{number, folder_ / "log", folder_ / "events"};
+  };
+  shipper_.Ship({{.key = key_, .ranks = {rank(0), rank(1)}}});
+  EXPECT_EQ(coordinator_.calls, 1);
+}
+
 TEST_F(ShipperTest, AnUnknownJobIsDropped) {
   Log("one\n");
   coordinator_.status = absl::NotFoundError("no such job");

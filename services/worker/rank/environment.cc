@@ -35,6 +35,7 @@ std::map<std::string, std::string> TrainerEnvironment(std::map<std::string, std:
   base["TORCHELASTIC_RUN_ID"] = facts.job;
   base["LRTI_JOB_ID"] = facts.job;
   Set(base, "LRTI_ATTEMPT", facts.attempt);
+  Set(base, "LRTI_EPOCH", facts.attempt);  // what fences off older ones
   base["LRTI_CACHE_ENDPOINTS"] = absl::StrJoin(facts.cache_endpoints, ",");
   base["LRTI_CACHE_TOKEN"] = facts.cache_token;
   base["CUDA_VISIBLE_DEVICES"] = facts.gpu;

@@ -21,14 +21,12 @@ class KillLadder {
   void Kill(absl::Duration now) { Stop(absl::ZeroDuration(), now); }
 
   bool stopping() const { return stopping_; }
-  bool killing() const { return killing_; }
 
   /// The signal to send now, 0 for none: SIGTERM once, SIGKILL every second.
   int Due(absl::Duration now) {
     if (!stopping_) return 0;
     if (now >= kill_at_) {
       if (now < next_kill_) return 0;
-      killing_ = true;
       next_kill_ = now + absl::Seconds(1);
       return SIGKILL;
     }
@@ -38,7 +36,6 @@ class KillLadder {
  private:
   bool stopping_ = false;
   bool asked_ = false;
-  bool killing_ = false;
   absl::Duration kill_at_ = absl::InfiniteDuration();
   absl::Duration next_kill_ = -absl::InfiniteDuration();
 };

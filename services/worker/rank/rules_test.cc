@@ -80,7 +80,6 @@ TEST(KillLadder, KillsAtOnceWithoutAsking) {
   KillLadder ladder;
   ladder.Kill(absl::Seconds(3));
   EXPECT_EQ(ladder.Due(absl::Seconds(3)), SIGKILL);
-  EXPECT_TRUE(ladder.killing());
 }
 
 TEST(TrainerEnvironment, HasTheNamesOfTorchrunAndOurs) {
@@ -110,6 +109,7 @@ TEST(TrainerEnvironment, HasTheNamesOfTorchrunAndOurs) {
                                                        {"TORCHELASTIC_RUN_ID", "lrti-abc"},
                                                        {"LRTI_JOB_ID", "lrti-abc"},
                                                        {"LRTI_ATTEMPT", "3"},
+                                                       {"LRTI_EPOCH", "3"},
                                                        {"LRTI_CACHE_ENDPOINTS", "a:1,b:2"},
                                                        {"LRTI_CACHE_TOKEN", "t"},
                                                        {"CUDA_VISIBLE_DEVICES", "GPU-1"},
@@ -142,6 +142,7 @@ TEST(JudgeExit, KnowsEveryWayToEnd) {
   const std::string damaged = Failed("DATA_LOSS", "checkpoint 12 is damaged");
   const std::string peer = Failed("UNAVAILABLE", "rank 1 is gone");
   const std::string bug = Failed("INTERNAL", "oops");
+  const std::string nan = Failed("INTERNAL", "step 7: the loss is nan; no weight was changed");
   struct Case {
     ExitRecord exit;
     std::vector<std::string> events;
@@ -153,12 +154,14 @@ TEST(JudgeExit, KnowsEveryWayToEnd) {
       {{}, {kStoppedLine}, "STOPPED", "saved and stopped at step 7"},
       {{}, {}, "INTERNAL", "never said that it finished"},
       {{.code = 1}, {kOnGpu, oom}, "OOM_GPU", "CUDA out of memory"},
+      {{.code = 1}, {oom}, "OOM_GPU", "CUDA out of memory"},
       {{.code = 1}, {kOnCpu, host_oom}, "OOM_HOST", "no memory for a frame"},
       {{.code = 1}, {kOnGpu, disk}, "USER_ERROR", "disk full"},
       {{.code = 2}, {config}, "USER_ERROR", "spec.model: unknown"},
       {{.code = 2}, {video}, "DATA_UNAVAILABLE", "a.mp4"},
       {{.code = 1}, {damaged}, "CHECKPOINT_UNREADABLE", "checkpoint 12"},
       {{.code = 1}, {bug}, "INTERNAL", "oops"},
+      {{.code = 1}, {nan}, "USER_ERROR", "the loss is nan"},
       {{.code = 75}, {peer}, "NCCL_ERROR", "rank 1 is gone"},
       {{.code = 75}, {}, "NCCL_ERROR", "exit code 75: last words"},
       {{.code = 93}, {peer}, "USER_ERROR", "rank 1 is gone"},
@@ -190,6 +193,12 @@ TEST(JudgeExit, WhatTheAgentKilledIsNoFault) {
   EXPECT_EQ(verdict.end_reason, "STOPPED");
   EXPECT_THAT(verdict.message, HasSubstr("by the agent with signal 9 (SIGKILL)"));
   EXPECT_THAT(verdict.message, HasSubstr("rank 1 failed"));
+}
+
+TEST(JudgeExit, WhatTheKernelKilledForMemoryDidNotStopAsItWasAsked) {
+  RankSight sight;
+  sight.exit = ExitRecord{.signal = SIGKILL, .host_oom_kills = 1};
+  EXPECT_EQ(JudgeExit(sight, {}, Cause{.text = "drained"}, {}).end_reason, "OOM_HOST");
 }
 
 TEST(JudgeExit, ARankThatSaidWhyItFailsIsBelievedThoughItWasKilled) {

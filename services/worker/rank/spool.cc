@@ -48,6 +48,7 @@ std::string Spool::FolderOf(const AttemptKey& key) const {
 }
 std::string Spool::AlivePath() const { return JoinPath(root_, "alive"); }
 std::string Spool::LockPath() const { return JoinPath(root_, "lock"); }
+std::string Spool::IncarnationPath() const { return JoinPath(root_, "incarnation"); }
 
 absl::Status Spool::Make(const AttemptKey& key, const std::vector<int64_t>& ranks) const {
   if (!IsJobName(key.job)) return InvalidArgument("'{}' is no name of a job", key.job);

@@ -24,6 +24,7 @@ std::string Describe(const AttemptKey& key);
 ///
 ///     ROOT/lock                          held while an agent runs
 ///     ROOT/alive                         touched by it
+///     ROOT/incarnation                   the number of its last start
 ///     ROOT/JOB/ATTEMPT/assignment.json   what was asked for
 ///                     /config.yaml       for the trainer
 ///                     /cause.json        why the agent ends it
@@ -38,6 +39,7 @@ class Spool {
   std::string FolderOf(const AttemptKey& key) const;
   std::string AlivePath() const;
   std::string LockPath() const;
+  std::string IncarnationPath() const;
 
   /// Makes the folders of an attempt and its ranks. Errors: InvalidArgument for a job whose name
   /// cannot be that of a folder; as MakeFolders.

@@ -9,9 +9,8 @@ namespace {
 
 constexpr size_t kStepsKept = 256;
 
-// The 99th percentile.
+// The 99th percentile. REQUIRES: there are times.
 absl::Duration Slowest(const std::deque<absl::Duration>& times) {
-  if (times.empty()) return absl::ZeroDuration();
   std::vector<absl::Duration> sorted(times.begin(), times.end());
   const size_t place = sorted.size() * 99 / 100;
   const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(place);
@@ -92,6 +91,8 @@ RankPulse::Kind RankPulse::KindOf(const std::string& phase) {
 }
 
 absl::Duration RankPulse::StepLimit(const StallLimits& limits) const {
+  // A job of slow steps is healthy, too.
+  if (steps_.empty()) return std::max(limits.step_least, limits.loading);
   return std::max(limits.step_least, limits.step_factor * Slowest(steps_));
 }
 

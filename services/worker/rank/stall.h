@@ -17,7 +17,7 @@ struct StallLimits {
   absl::Duration step_least = absl::Seconds(30);
   double step_factor = 3;  // times the 99th percentile of the attempt's own steps
   absl::Duration starting = absl::Minutes(10);
-  absl::Duration loading = absl::Minutes(10);
+  absl::Duration loading = absl::Minutes(10);  // and for a step, with none to compare it with
   absl::Duration long_pass = absl::Minutes(30);
   absl::Duration evaluating = absl::Hours(1);
   absl::Duration checkpointing = absl::Minutes(15);

@@ -46,15 +46,28 @@ TEST(FindStall, SteadyStepsAreNoStall) {
 
 TEST(FindStall, AnOldStepWithAFreshHeartbeatIsAStall) {
   Rank rank;
-  rank.Beat(1, 7, "forward_backward");
-  rank.Beat(31, 7, "forward_backward");
-  EXPECT_FALSE(Find({&rank}, 31));
+  rank.Beat(1, 6, "forward_backward");
+  rank.Beat(2, 7, "forward_backward");
   rank.Beat(32, 7, "forward_backward");
-  const auto verdict = Find({&rank}, 32);
+  EXPECT_FALSE(Find({&rank}, 32));
+  rank.Beat(33, 7, "forward_backward");
+  const auto verdict = Find({&rank}, 33);
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->text,
             "rank 0 on host thor (GPU-x): no progress for 31 s, last step 7, phase "
             "forward_backward");
+}
+
+TEST(FindStall, TheFirstStepsMayTakeAsLongAsLoading) {
+  Rank rank;
+  rank.Beat(1, 0, "forward_backward");
+  rank.Beat(300, 0, "forward_backward");
+  EXPECT_FALSE(Find({&rank}, 300));
+  rank.Beat(301, 1, "forward_backward");
+  rank.Beat(901, 1, "forward_backward");
+  EXPECT_FALSE(Find({&rank}, 901));
+  rank.Beat(902, 1, "forward_backward");
+  EXPECT_TRUE(Find({&rank}, 902));
 }
 
 TEST(FindStall, TheLimitIsThreeTimesTheSlowestUsualStep) {
@@ -90,13 +103,14 @@ TEST(FindStall, WaitingForOthersIsNeverTheCulprit) {
 
 TEST(FindStall, AnEvaluationIsNoLongStep) {
   Rank rank;
-  rank.Beat(1, 1, "forward_backward");
-  for (int at = 2; at <= 600; ++at) rank.Beat(at, 1, "evaluating");
+  rank.Beat(0, 1, "forward_backward");
+  rank.Beat(1, 2, "forward_backward");
+  for (int at = 2; at <= 600; ++at) rank.Beat(at, 2, "evaluating");
   EXPECT_FALSE(Find({&rank}, 600));
-  rank.Beat(601, 1, "forward_backward");
+  rank.Beat(601, 2, "forward_backward");
   EXPECT_FALSE(Find({&rank}, 601));
-  rank.Beat(602, 2, "forward_backward");
-  rank.Beat(640, 2, "forward_backward");
+  rank.Beat(602, 3, "forward_backward");
+  rank.Beat(640, 3, "forward_backward");
   EXPECT_TRUE(Find({&rank}, 640)) << "its ten minutes must not count as the time of a step";
 }
 

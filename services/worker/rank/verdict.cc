@@ -33,7 +33,8 @@ bool Mentions(const std::string& text, std::string_view word) {
 
 // What the trainer's own last words mean.
 EndReason ReasonOf(const RankEvents::Failure& failure, const std::string& device) {
-  const bool on_gpu = device.starts_with("cuda");
+  // A model may be too large before `started` says where it is.
+  const bool on_gpu = device.starts_with("cuda") || Mentions(failure.message, "CUDA out of memory");
   if (failure.code == "RESOURCE_EXHAUSTED" && !Mentions(failure.message, "disk full")) {
     if (on_gpu) return EndReason::kOomGpu;
     if (Mentions(failure.message, "memory")) return EndReason::kOomHost;
@@ -45,6 +46,8 @@ EndReason ReasonOf(const RankEvents::Failure& failure, const std::string& device
   if (failure.code == "NOT_FOUND" || failure.code == "UNAVAILABLE") {
     return EndReason::kDataUnavailable;
   }
+  // A loss that is not finite is no fault of the trainer.
+  if (Mentions(failure.message, "no weight was changed")) return EndReason::kUserError;
   return failure.code == "INTERNAL" ? EndReason::kInternal : EndReason::kUserError;
 }
 
@@ -65,10 +68,14 @@ Verdict JudgeSuccess(const RankEvents& events) {
              fmt::format("finished at step {} ({})", events.step, *events.finished));
 }
 
+bool KilledForMemory(const ExitRecord& exit) {
+  return exit.signal == SIGKILL && exit.host_oom_kills > 0;
+}
+
 Verdict JudgeSignal(const ExitRecord& exit, const RankEvents& events) {
   const std::string text = fmt::format("killed by {}, not by the agent, at step {} in phase {}",
                                        SignalText(exit.signal), events.step, events.phase);
-  if (exit.signal == SIGKILL && exit.host_oom_kills > 0) {
+  if (KilledForMemory(exit)) {
     return Say(EndReason::kOomHost, text + ": the kernel was out of memory");
   }
   return Say(EndReason::kInternal, text);
@@ -113,7 +120,7 @@ Verdict Judge(const RankSight& sight, const RankEvents& events, const std::optio
   if (exit.orphaned && asked) {
     return Say(EndReason::kAgentLost, "ended by its supervisor: no agent came back in time");
   }
-  if (cause && asked) {
+  if (cause && asked && !KilledForMemory(exit)) {
     return {kStopped, fmt::format("ended by the agent with {} at step {}: {}",
                                   SignalText(exit.signal), events.step, cause->text)};
   }
