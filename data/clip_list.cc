@@ -155,7 +155,8 @@ absl::Status AddLr(const job::Source& source, std::vector<ClipPath>& clips) {
     clips.front().lr = source.lr_path;
     return absl::OkStatus();
   }
-  if (!fs::is_directory(source.lr_path)) {
+  std::error_code ignored;  // a folder that cannot be looked at is none
+  if (!fs::is_directory(source.lr_path, ignored)) {
     return Error(absl::StatusCode::kNotFound, "lr_path {}: no such folder", source.lr_path);
   }
   LRTI_ASSIGN_OR_RETURN(const Contents contents, LookInto(source.lr_path));

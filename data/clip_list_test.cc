@@ -130,6 +130,11 @@ TEST_F(ClipListTest, FindsTheLrSideByName) {
   EXPECT_EQ(clips->back().lr, lr / "film.mkv");
 }
 
+TEST_F(ClipListTest, AnLrSideThatCannotBeLookedAtIsNone) {
+  source_.lr_path = folder_ / std::string(300, 'x');  // longer than a name can be
+  EXPECT_EQ(ListClips(source_).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(ClipListTest, PartitionExcludesTheTestClipsThatAreThere) {
   job::TrainData data;
   data.source = source_;

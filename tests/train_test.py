@@ -223,6 +223,23 @@ class TrainTest(unittest.TestCase):
                 self.assertIn(word, result.stderr)
                 self.assertFalse((self.folder / "run").exists())
 
+    def test_a_folder_for_runs_that_cannot_be_looked_at(self):
+        (self.folder / "runs").symlink_to("runs")  # leads to itself
+        result = subprocess.run([PROGRAM, "train", str(self.job), "--device", "cpu"], cwd=self.folder, capture_output=True,
+                                text=True, timeout=120)
+        self.assertGreater(result.returncode, 0, result.stderr)
+        self.assertIn("error: runs/test", result.stderr)
+
+    def test_an_altered_manifest_is_a_failure_that_is_told(self):
+        self.assertEqual(self.train("--set", "spec.train.iterations=4").returncode, 0)
+        manifest = self.folder / "run/checkpoints/step-00000004/manifest.json"
+        content = json.loads(manifest.read_text())
+        content["extra"]["state_steps"] = "none"
+        manifest.write_text(json.dumps(content))
+        result = self.train("--resume", "--log-format", "json")
+        self.assert_refused(result, 1, "state_steps")
+        self.assertEqual(json.loads(result.stdout.splitlines()[-1])["event"], "failed")
+
     def test_bad_flags(self):
         for arguments in (["--device", "tpu"], ["--device", "cuda:x"], ["--log-format", "xml"], ["--no-such-flag"]):
             with self.subTest(arguments=arguments):

@@ -74,6 +74,12 @@ class TrainWithCacheTest(unittest.TestCase):
                         self.assertGreater(cache.metric("lrti_cache_request_duration_seconds_count", 'op="put"'), 0)
                         self.assertEqual(cache.metric("lrti_cache_states"), 0, "a run's states end with it")
 
+    def test_states_that_leave_the_process_are_bf16_unless_the_job_says_otherwise(self):
+        self.train("memory", "spec.cache.dtype=bf16")
+        with Cache(self.folder, CACHE) as cache:
+            self.train("service", *self.service(cache.endpoints()["shared memory"]))
+        self.assertEqual(self.weights("service"), self.weights("memory"))
+
     def test_a_cache_that_dies_costs_recomputation_and_a_warning(self):
         with Cache(self.folder, CACHE) as cache:
             process = self.start("run", *self.service(cache.endpoints()["shared memory"], deadline="200ms"), iterations=12)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -221,6 +222,17 @@ class UpscaleTest(unittest.TestCase):
         torn = self.sequence(("0.png", 18, 26), ("1.png", 18, 26))
         (torn / "1.png").write_bytes((torn / "1.png").read_bytes()[:-40])
         self.assert_refuses_frames(1, "1.png", "damaged", frames=torn)
+
+    def test_a_video_that_no_memory_holds(self):
+        side, limit = 4096, 64 << 30
+        frames = self.sequence()
+        write_png(frames / "0.png", side, side, [bytes(3 * side)] * side)
+        for frame in range(1, limit // (12 * side * side) + 2):
+            (frames / f"{frame}.png").hardlink_to(frames / "0.png")
+        result = subprocess.run(self.command(frames, self.output, self.checkpoint), capture_output=True, text=True, timeout=120,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        self.assert_refused(result, 1, "error: ", "memory")
+        self.assertFalse(self.output.exists())
 
     def test_frames_below_the_networks_window(self):
         small = self.sequence(("0.png", 3, 26), ("1.png", 3, 26))

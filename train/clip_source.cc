@@ -29,16 +29,14 @@ at::Tensor LrFrames(const LoadedFrames& loaded, int64_t first, int64_t count,
                     const c10::Device& device) {
   const data::Sequence& sequence = *loaded.frames;
   return FromPlanes(Part(sequence.lr, first - loaded.first, count), 3, sequence.height,
-                    sequence.width)
-      .to(device);
+                    sequence.width, device);
 }
 
 at::Tensor HrFrames(const LoadedFrames& loaded, int64_t first, int64_t count,
                     const c10::Device& device) {
   const data::Sequence& sequence = *loaded.frames;
   return FromPlanes(Part(sequence.hr, first - loaded.first, count), 3, 4 * sequence.height,
-                    4 * sequence.width)
-      .to(device);
+                    4 * sequence.width, device);
 }
 
 nn::Flows Slice(const nn::Flows& flows, int64_t first, int64_t count) {
@@ -158,6 +156,8 @@ absl::Status ClipSource::BeginSequences(bool resumed_inside) {
 absl::Status ClipSource::BeginEpoch(bool resumed_inside) {
   if (resumed_inside) return absl::OkStatus();  // what is lost is recomputed where it is needed
   for (const int64_t number : run_.plan.SequencesOf(refresh_, LongPassShare())) {
+    stopped_ = run_.stop;
+    if (stopped_) return absl::OkStatus();  // minutes may be left, and nothing is lost
     run_.progress.SetPhase(Phase::kLoading);
     LRTI_ASSIGN_OR_RETURN(const LoadedFrames loaded, loader_->NextSequence());
     if (IsShared() && states_.AreThere(number, step_)) continue;
@@ -176,17 +176,21 @@ absl::Status ClipSource::LongPass(const std::vector<int64_t>& sequences,
     rows.push_back(LrFrames(row, 0, row.frames->cut.frames, run_.device));
   }
   const at::Tensor frames = at::cat(rows, 0);
-  nn::Flows flows;
-  if (flow_is_fixed_ && run_.plan.procedure().scope == Scope::kSequence) {
+  states_.LongPass(sequences, frames, LongPassFlows(sequences, frames), step_);
+  return absl::OkStatus();
+}
+
+nn::Flows ClipSource::LongPassFlows(const std::vector<int64_t>& sequences,
+                                    const at::Tensor& frames) {
+  const Procedure& procedure = run_.plan.procedure();
+  if (procedure.long_initial_state == job::InitialState::kRandom) return {};  // it makes its own
+  if (flow_is_fixed_ && procedure.scope == Scope::kSequence) {
     std::vector<nn::Flows> parts;
     for (const int64_t sequence : sequences) parts.push_back(SequenceFlows(sequence));
-    flows = Stack(parts);
-  } else {
-    const nn::Reach reach = states_.ReachOf(sequences);
-    flows = run_.model.EstimateFlows(frames, run_.model.FlowReach(reach, frames.size(1)));
+    return Stack(parts);
   }
-  states_.LongPass(sequences, frames, flows, step_);
-  return absl::OkStatus();
+  const nn::Reach reach = states_.ReachOf(sequences);
+  return run_.model.EstimateFlows(frames, run_.model.FlowReach(reach, frames.size(1)));
 }
 
 absl::Status ClipSource::Recompute(int64_t sequence) {
@@ -198,6 +202,7 @@ absl::Status ClipSource::Recompute(int64_t sequence) {
 }
 
 absl::StatusOr<std::vector<ClipGroup>> ClipSource::Groups() {
+  if (stopped_) return std::vector<ClipGroup>();
   const std::vector<PlannedClip> clips = run_.plan.Step(step_, run_.share);
   std::vector<LoadedFrames> loaded;
   if (run_.plan.procedure().scope == Scope::kEpoch) {

@@ -2,6 +2,7 @@
 
 #include <c10/core/Device.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@
 #include "train/strategies/clip_plan.h"
 
 namespace lrti::train {
+
+/// The flag of a run that nobody stops.
+inline const std::atomic<bool> kNeverStopped = false;
 
 /// Planned clips that fit one batch (equal context, equal frame size), and their frames.
 struct ClipGroup {
@@ -51,6 +55,7 @@ class ClipSource {
     uint64_t states_name = 0;  // NameOfStates
     uint64_t lineage = 0;
     Share share;
+    const std::atomic<bool>& stop = kNeverStopped;
   };
 
   explicit ClipSource(const Run& run);
@@ -59,6 +64,10 @@ class ClipSource {
   /// the flow net changes within the refresh, so its flows serve the long pass and all clips.
   /// Errors: those of the data.
   absl::Status Open(int64_t step, bool flow_is_fixed);
+
+  /// Whether `stop` ended the long passes of an epoch before all were done. There are no clips
+  /// then.
+  bool stopped() const { return stopped_; }
 
   /// The clips of the open step, in groups of a micro-batch at most; none where the share is empty.
   /// Once for each step.
@@ -83,6 +92,7 @@ class ClipSource {
 
   absl::Status LongPass(const std::vector<int64_t>& sequences,
                         const std::vector<LoadedFrames>& loaded);
+  nn::Flows LongPassFlows(const std::vector<int64_t>& sequences, const at::Tensor& frames);
   absl::Status Recompute(int64_t sequence);
 
   nn::Flows FlowsOf(const ClipGroup& group, const nn::Clip& clip);
@@ -95,6 +105,7 @@ class ClipSource {
   int64_t step_ = -1;
   int64_t refresh_ = -1;
   bool flow_is_fixed_ = false;
+  bool stopped_ = false;
   std::map<int64_t, LoadedFrames> sequences_;  // of this refresh, scope kSequence
   std::map<int64_t, nn::Flows> flows_;         // of those, while the flow net is fixed
 };

@@ -33,6 +33,7 @@ class CountsFlows final : public nn::Model {
     return model_->Forward(clip, tap);
   }
   void Propagate(const nn::Clip& clip, const nn::Reach& reach, const nn::Tap& tap) override {
+    long_passes_.push_back(clip);
     model_->Propagate(clip, reach, tap);
   }
   nn::Reach FlowReach(const nn::Reach& reach, int64_t length) const override {
@@ -42,10 +43,46 @@ class CountsFlows final : public nn::Model {
   bool FlowLearns() const override { return model_->FlowLearns(); }
 
   int64_t pairs() const { return pairs_; }
+  const std::vector<nn::Clip>& long_passes() const { return long_passes_; }
 
  private:
   std::shared_ptr<nn::Model> model_;
   int64_t pairs_ = 0;
+  std::vector<nn::Clip> long_passes_;
+};
+
+/// A clip source with all that it stands on.
+struct Scene {
+  explicit Scene(const job::Spec& spec_in)
+      : spec(spec_in),
+        model(Seeded(spec.model)),
+        dataset(data::Dataset::Open(spec.data.train.source, spec.data.train.degradation,
+                                    int64_t{64} << 20)
+                    .value()),
+        plan(ClipPlan::Make(MakeProcedure(spec.strategy, model.Context()), spec.data.train,
+                            dataset->clips(), spec.train.global_batch, spec.train.seed)
+                 .value()),
+        source({.spec = spec,
+                .dataset = *dataset,
+                .plan = plan,
+                .model = model,
+                .store = store,
+                .progress = progress,
+                .device = at::kCPU}) {}
+
+  static std::shared_ptr<nn::Model> Seeded(const job::ModelConfig& config) {
+    torch::manual_seed(1);
+    return nn::MakeModel(config);
+  }
+
+  const job::Spec spec;
+  CountsFlows model;
+  const std::unique_ptr<data::Dataset> dataset;
+  const ClipPlan plan;
+  hidden_state::MemoryStore store{uint64_t{64} << 20};
+  SystemClock clock;
+  events::Progress progress{clock};
+  ClipSource source;
 };
 
 struct Outcome {
@@ -54,44 +91,23 @@ struct Outcome {
 };
 
 Outcome Play(const job::Spec& spec, bool flow_is_fixed) {
-  torch::manual_seed(1);
-  CountsFlows model(nn::MakeModel(spec.model));
-  const auto dataset =
-      data::Dataset::Open(spec.data.train.source, spec.data.train.degradation, int64_t{64} << 20)
-          .value();
-  const ClipPlan plan =
-      ClipPlan::Make(MakeProcedure(spec.strategy, model.Context()), spec.data.train,
-                     dataset->clips(), spec.train.global_batch, spec.train.seed)
-          .value();
-  hidden_state::MemoryStore store(uint64_t{64} << 20);
-  SystemClock clock;
-  events::Progress progress(clock);
-  ClipSource source({.spec = spec,
-                     .dataset = *dataset,
-                     .plan = plan,
-                     .model = model,
-                     .store = store,
-                     .progress = progress,
-                     .device = at::kCPU});
+  Scene scene(spec);
   const torch::NoGradGuard no_grad;
   Outcome outcome;
   for (int64_t step = 0; step < kSteps; ++step) {
-    EXPECT_TRUE(source.Open(step, flow_is_fixed).ok());
-    const std::vector<ClipGroup> groups = source.Groups().value();
+    EXPECT_TRUE(scene.source.Open(step, flow_is_fixed).ok());
+    const std::vector<ClipGroup> groups = scene.source.Groups().value();
     for (const ClipGroup& group : groups) {
-      const TrainingClips clips = source.Load(group).value();
-      outcome.outputs.push_back(model.Forward(clips.clip, nullptr));
+      const TrainingClips clips = scene.source.Load(group).value();
+      outcome.outputs.push_back(scene.model.Forward(clips.clip, nullptr));
     }
   }
-  outcome.pairs = model.pairs();
+  outcome.pairs = scene.model.pairs();
   return outcome;
 }
 
-TEST(ClipSource, FixedFlowsServeAllClipsOfASequenceAndChangeNothing) {
-  at::set_num_threads(1);
-  const std::string folder = WriteSyntheticClip("clip_source", 24, 96, 128);
-  const job::TbStrategy tb{.clip_frames = 4, .sequence_frames = 12, .clips_per_sequence = 3};
-  job::Spec spec = TinySpec(tb, folder);
+/// A tiny network with a flow net that gets no gradient.
+job::LrtiVsrOptions TinyTransformer() {
   job::LrtiVsrOptions network;
   network.sizes = {.embed_dim = 8,
                    .depths = {1},
@@ -100,7 +116,15 @@ TEST(ClipSource, FixedFlowsServeAllClipsOfASequenceAndChangeNothing) {
                    .mid_channels = 4,
                    .tail_channels = 4,
                    .drop_path = 0};
-  spec.model = network;
+  return network;
+}
+
+TEST(ClipSource, FixedFlowsServeAllClipsOfASequenceAndChangeNothing) {
+  at::set_num_threads(1);
+  const std::string folder = WriteSyntheticClip("clip_source", 24, 96, 128);
+  const job::TbStrategy tb{.clip_frames = 4, .sequence_frames = 12, .clips_per_sequence = 3};
+  job::Spec spec = TinySpec(tb, folder);
+  spec.model = TinyTransformer();
   EXPECT_FALSE(nn::MakeModel(spec.model)->FlowLearns());
   const Outcome reused = Play(spec, /*flow_is_fixed=*/true);
   const Outcome again = Play(spec, /*flow_is_fixed=*/false);
@@ -114,6 +138,24 @@ TEST(ClipSource, FixedFlowsServeAllClipsOfASequenceAndChangeNothing) {
   // Twelve frames have eleven pairs; two sequences a refresh, two refreshes.
   EXPECT_EQ(reused.pairs, 2 * 2 * 11);
   EXPECT_GT(again.pairs, 2 * reused.pairs);
+}
+
+TEST(ClipSource, ALongPassFromRandomStatesRepeatsTheEndsAndNumbersFramesAsClipsDo) {
+  at::set_num_threads(1);
+  const std::string folder = WriteSyntheticClip("clip_source_random", 24, 96, 128);
+  const job::PiStrategy pi{.clip_frames = 4, .repeats = 2};
+  job::Spec spec = TinySpec(pi, folder);
+  spec.model = TinyTransformer();
+  Scene scene(spec);
+  const absl::Status status = scene.source.Open(/*step=*/0, /*flow_is_fixed=*/true);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(scene.model.long_passes().size(), 1u);
+  const nn::Clip& clip = scene.model.long_passes().front();
+  ASSERT_TRUE(clip.first_number.defined());
+  EXPECT_EQ(clip.first_number.item<int64_t>() + clip.left, 0);  // the video's own first frame
+  // The flow of each pair once, those of the repeated ends included.
+  EXPECT_EQ(scene.model.pairs(), 24 - 1 + 2 * scene.model.Context());
 }
 
 }  // namespace

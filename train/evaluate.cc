@@ -61,20 +61,19 @@ absl::StatusOr<Frame> LoadFrame(const data::Dataset& dataset, const data::Cut& c
                Interleaved(frame.hr.front(), 4 * frame.height, 4 * frame.width)};
 }
 
-std::vector<Score> NetworkScores(const ClipScores& clip) {
-  std::vector<Score> scores;
-  for (const FrameScores& frame : clip.frames) scores.push_back(frame.network);
+/// Of every clip's frames the network's scores, or bicubic's.
+std::vector<std::vector<Score>> ScoresOf(const std::vector<ClipScores>& clips,
+                                         Score FrameScores::*whose) {
+  std::vector<std::vector<Score>> scores(clips.size());
+  for (size_t i = 0; i < clips.size(); ++i) {
+    for (const FrameScores& frame : clips[i].frames) scores[i].push_back(frame.*whose);
+  }
   return scores;
 }
 
-std::vector<Score> BicubicScores(const ClipScores& clip) {
-  std::vector<Score> scores;
-  for (const FrameScores& frame : clip.frames) scores.push_back(frame.bicubic);
-  return scores;
-}
-
-/// Fills in what other ranks measured: each has zeros where another has scores.
-absl::Status Exchange(std::vector<ClipScores>& clips, Collective& group) {
+/// Fills in what other ranks measured: each has zeros where another has scores. Cancelled where one
+/// was stopped.
+absl::Status Exchange(std::vector<ClipScores>& clips, bool stopped, Collective& group) {
   const auto for_each = [&](const auto& use) {
     for (ClipScores& clip : clips) {
       for (FrameScores& frame : clip.frames) {
@@ -85,10 +84,11 @@ absl::Status Exchange(std::vector<ClipScores>& clips, Collective& group) {
       }
     }
   };
-  std::vector<double> values;
+  std::vector<double> values = {stopped ? 1.0 : 0.0};
   for_each([&](const double& value) { values.push_back(value); });
   LRTI_ASSIGN_OR_RETURN(values, group.Sum(std::move(values)));
-  size_t next = 0;
+  if (values.front() > 0) return absl::CancelledError("evaluation: stopped");
+  size_t next = 1;
   for_each([&](double& value) { value = values[next++]; });
   return absl::OkStatus();
 }
@@ -109,14 +109,14 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Open(const job::DataConfig
 
 absl::StatusOr<std::vector<SetScores>> Evaluator::Run(nn::Model& model, const c10::Device& device,
                                                       job::Precision precision,
-                                                      events::Progress& progress,
-                                                      Collective& group) {
+                                                      events::Progress& progress, Collective& group,
+                                                      const std::atomic<bool>& stop) {
   progress.SetPhase(events::Phase::kEvaluating);
   std::vector<SetScores> results;
   try {
     for (Set& set : sets_) {
       LRTI_ASSIGN_OR_RETURN(results.emplace_back(),
-                            RunSet(set, {model, device, precision, progress}, group));
+                            RunSet(set, {model, device, precision, progress, stop}, group));
     }
   } catch (const c10::OutOfMemoryError& error) {
     return Error(absl::StatusCode::kResourceExhausted,
@@ -136,19 +136,14 @@ absl::StatusOr<SetScores> Evaluator::RunSet(Set& set, const Setup& setup, Collec
     ClipScores& scores = result.clips.emplace_back(ClipScores{.name = info.name, .frames = {}});
     for (int64_t i = 0; i < info.frames; ++i) scores.frames.push_back({info.first_frame + i});
   }
-  for (auto c = static_cast<size_t>(group.rank()); c < clips.size();
+  for (auto c = static_cast<size_t>(group.rank()); c < clips.size() && !setup.stop;
        c += static_cast<size_t>(group.world_size())) {
     LRTI_RETURN_IF_ERROR(RunClip(set, c, setup, result));
   }
   if (!group.alone()) setup.progress.SetPhase(events::Phase::kWaiting);
-  LRTI_RETURN_IF_ERROR(Exchange(result.clips, group));
-  std::vector<std::vector<Score>> network, bicubic;
-  for (const ClipScores& scores : result.clips) {
-    network.push_back(NetworkScores(scores));
-    bicubic.push_back(BicubicScores(scores));
-  }
-  result.network = ClipMean(network);
-  result.bicubic = ClipMean(bicubic);
+  LRTI_RETURN_IF_ERROR(Exchange(result.clips, setup.stop, group));
+  result.network = ClipMean(ScoresOf(result.clips, &FrameScores::network));
+  result.bicubic = ClipMean(ScoresOf(result.clips, &FrameScores::bicubic));
   return result;
 }
 

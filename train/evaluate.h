@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,10 +54,11 @@ class Evaluator {
   static absl::StatusOr<std::unique_ptr<Evaluator>> Open(const job::DataConfig& config);
 
   /// Errors: those of reading frames; LibTorch's errors as Internal, memory as ResourceExhausted;
-  /// those of `group`, whose ranks all call it.
+  /// those of `group`, whose ranks all call it; Cancelled, of all ranks, when `stop` became true on
+  /// one: they look at it before each clip.
   absl::StatusOr<std::vector<SetScores>> Run(nn::Model& model, const c10::Device& device,
                                              job::Precision precision, events::Progress& progress,
-                                             Collective& group);
+                                             Collective& group, const std::atomic<bool>& stop);
 
   bool empty() const { return sets_.empty(); }
 
@@ -73,6 +75,7 @@ class Evaluator {
     const c10::Device& device;
     job::Precision precision;
     events::Progress& progress;
+    const std::atomic<bool>& stop;
   };
 
   static absl::StatusOr<SetScores> RunSet(Set& set, const Setup& setup, Collective& group);

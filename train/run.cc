@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "train/run_reports.h"
 #include "train/state_store.h"
 #include "train/tensor/device.h"
+#include "train/tensor/guarded.h"
 #include "train/trainer.h"
 
 namespace lrti::train {
@@ -63,7 +65,7 @@ class RunLoop {
         group_(group) {}
 
   absl::StatusOr<RunOutcome> Execute() {
-    auto outcome = OpenAndTrain();
+    auto outcome = Guarded([this] { return OpenAndTrain(); });
     if (trainer_) trainer_->ForgetStates();
     return outcome;
   }
@@ -95,7 +97,8 @@ class RunLoop {
            clock_.Steady() - training_since_ >= spec_.train.time_max;
   }
   double StepsPerSecond() const {
-    const double seconds = absl::ToDoubleSeconds(clock_.Steady() - training_since_);
+    const double seconds =
+        absl::ToDoubleSeconds(clock_.Steady() - training_since_ - between_steps_);
     return seconds > 0 ? static_cast<double>(trainer_->step() - first_step_) / seconds : 0;
   }
 
@@ -120,6 +123,7 @@ class RunLoop {
   int64_t evaluated_step_ = -1;
   int64_t recomputed_seen_ = 0;
   absl::Duration training_since_;
+  absl::Duration between_steps_;  // checkpoints and evaluations since then
   RunOutcome outcome_;
 };
 
@@ -133,7 +137,7 @@ absl::Status RunLoop::Open() {
   LRTI_ASSIGN_OR_RETURN(evaluator_, Evaluator::Open(spec_.data));
   LRTI_ASSIGN_OR_RETURN(states_, OpenStateStore(spec_.cache, clock_));
   LRTI_ASSIGN_OR_RETURN(trainer_, Trainer::Make(spec_, *dataset_, *states_.store, progress_,
-                                                options_.device, group_));
+                                                options_.device, group_, stop_));
   if (!options_.resume) LRTI_RETURN_IF_ERROR(LoadFirstWeights());
 
   if (group_.first()) {
@@ -200,6 +204,10 @@ absl::Status RunLoop::TrainToTheEnd() {
     LRTI_ASSIGN_OR_RETURN(const bool go_on, AgreeToGoOn());
     if (!go_on) break;
     const auto result = trainer_->Step();
+    if (absl::IsCancelled(result.status())) {
+      outcome_.reason = "stopped";
+      break;
+    }
     if (!result.ok()) return WithLastCheckpoint(result.status());
     LRTI_RETURN_IF_ERROR(AfterStep(*result));
   }
@@ -229,7 +237,9 @@ absl::Status RunLoop::WithLastCheckpoint(const absl::Status& status) const {
 }
 
 absl::Status RunLoop::AfterStep(const StepResult& result) {
-  const int64_t memory = MemoryBytes(options_.device);
+  outcome_.peak_memory_bytes =
+      std::max(outcome_.peak_memory_bytes, PeakMemoryBytes(options_.device));
+  const int64_t memory = outcome_.peak_memory_bytes;
   progress_.SetMemoryBytes(static_cast<uint64_t>(memory));
   const double rate = StepsPerSecond();
   const auto left = static_cast<double>(spec_.train.iterations - result.step);
@@ -244,9 +254,11 @@ absl::Status RunLoop::AfterStep(const StepResult& result) {
   const bool is_logged =
       result.step % spec_.train.log_every == 0 || result.step == spec_.train.iterations;
   if (is_logged && reports_) LRTI_RETURN_IF_ERROR(reports_->Step(event));
+  const absl::Duration done = clock_.Steady();
   const auto due = [&](int64_t every) { return every > 0 && result.step % every == 0; };
   if (due(spec_.train.checkpoint_every)) LRTI_RETURN_IF_ERROR(SaveCheckpoint());
   if (due(spec_.train.eval_every)) LRTI_RETURN_IF_ERROR(Evaluate());
+  between_steps_ += clock_.Steady() - done;
   return absl::OkStatus();
 }
 
@@ -285,9 +297,15 @@ absl::Status RunLoop::Evaluate() {
   if (evaluator_->empty() || evaluated_step_ == trainer_->step()) return absl::OkStatus();
   events::EnterPhase(progress_, sink_, Phase::kEvaluating);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
-  auto scores =
-      evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision, progress_, group_);
+  auto scores = evaluator_->Run(trainer_->model(), options_.device, spec_.train.precision,
+                                progress_, group_, stop_);
   if (trainer_->ema() != nullptr) trainer_->ema()->Swap();
+  ReleaseFreedMemory(options_.device);
+  ResetPeakMemory(options_.device);  // what is told is what training takes
+  if (absl::IsCancelled(scores.status())) {
+    outcome_.reason = "stopped";  // the loop looks at the same flag, and ends
+    return absl::OkStatus();
+  }
   LRTI_RETURN_IF_ERROR(scores.status());
   outcome_.scores = *std::move(scores);
   evaluated_step_ = trainer_->step();
@@ -316,7 +334,6 @@ absl::StatusOr<RunOutcome> RunLoop::Finish() {
   progress_.SetPhase(Phase::kFinishing);
   outcome_.folder = folder_->path();
   outcome_.step = trainer_->step();
-  outcome_.peak_memory_bytes = PeakMemoryBytes(options_.device);
   sink_.Emit({{"event", kind::kFinished},
               {"step", outcome_.step},
               {"reason", outcome_.reason},

@@ -30,8 +30,8 @@ struct RunOutcome {
   std::string folder;
   std::string reason;  // "iterations", "time_max" or "stopped"
   int64_t step = 0;
-  absl::Duration training_time;  // of this process
-  int64_t peak_memory_bytes = 0;
+  absl::Duration training_time;   // of this process
+  int64_t peak_memory_bytes = 0;  // of training, without evaluations
   std::vector<SetScores> scores;  // of the last evaluation; empty when stopped before one
   std::string picture;            // path of the last sample picture, where there is one
 };
@@ -45,10 +45,13 @@ struct RunOutcome {
 /// stop, or whose time is up, stops all after the same step. Checkpoints know nothing of ranks: a
 /// run may go on with another number of them.
 ///
+/// `stop` is looked at between steps, between the sequences of an epoch's long passes and between
+/// the clips of an evaluation.
+///
 /// Errors: InvalidArgument for a job or a checkpoint that does not fit, AlreadyExists for a run
 /// directory in use, FailedPrecondition when all its checkpoints are damaged, Unavailable when
 /// another rank was lost or a newer attempt at the job has begun; those of the data; those of
-/// Trainer::Step. The last good checkpoint stays.
+/// Trainer::Step, and LibTorch's outside of a step. The last good checkpoint stays.
 absl::StatusOr<RunOutcome> Run(const job::Job& job, const RunOptions& options,
                                events::EventSink& sink, events::Progress& progress,
                                const Clock& clock, const std::atomic<bool>& stop);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <string>
 
 #include "common/base/hash.h"
 #include "common/base/random.h"
@@ -18,8 +19,11 @@ namespace {
 using hidden_state::GetStatus;
 using hidden_state::StateKey;
 
-hidden_state::Dtype StoredAs(job::StateDtype dtype) {
-  switch (dtype) {
+hidden_state::Dtype StoredAs(const job::CacheConfig& cache) {
+  switch (cache.dtype) {
+    case job::StateDtype::kAuto:  // what leaves the process is better small
+      return cache.mode == job::CacheMode::kService ? hidden_state::Dtype::kBf16
+                                                    : hidden_state::Dtype::kFp32;
     case job::StateDtype::kFp32:
       return hidden_state::Dtype::kFp32;
     case job::StateDtype::kBf16:
@@ -30,6 +34,17 @@ hidden_state::Dtype StoredAs(job::StateDtype dtype) {
       return hidden_state::Dtype::kInt8;
   }
   TORCH_CHECK(false, "unknown state dtype");
+}
+
+uint64_t CropOf(const data::Cut& cut) {
+  return Fingerprint(fmt::format("{}+{} {},{} {}x{}", cut.first_frame, cut.frames, cut.top,
+                                 cut.left, cut.height, cut.width))
+      .value();
+}
+
+uint64_t AugmentationOf(const data::Cut& cut) {
+  return static_cast<uint64_t>(cut.flip_horizontal) |
+         static_cast<uint64_t>(cut.flip_vertical) << 1 | static_cast<uint64_t>(cut.transpose) << 2;
 }
 
 std::string NameOf(int64_t sequence, size_t branch, int64_t frame) {
@@ -87,15 +102,24 @@ StateKey SequenceStates::KeyOf(int64_t sequence, const Place& place) const {
       .job = options_.job,
       .model = options_.model,
       .video = Fingerprint(plan_.videos()[static_cast<size_t>(cut.clip)].hr_path).value(),
-      .crop = Fingerprint(fmt::format("{}+{} {},{} {}x{}", cut.first_frame, cut.frames, cut.top,
-                                      cut.left, cut.height, cut.width))
-                  .value(),
-      .augmentation = static_cast<uint64_t>(cut.flip_horizontal) |
-                      static_cast<uint64_t>(cut.flip_vertical) << 1 |
-                      static_cast<uint64_t>(cut.transpose) << 2,
+      .crop = CropOf(cut),
+      .augmentation = AugmentationOf(cut),
       .frame = static_cast<uint32_t>(frame),
       .branch = static_cast<uint32_t>(branch),
   };
+}
+
+/// What a sequence's states are of: the network and the window of a video. In a key a video goes by
+/// its path; here by its name, because a run may go on where the videos lie elsewhere.
+std::string SequenceStates::OriginOf(int64_t sequence) const {
+  const data::Cut cut = plan_.SequenceCut(sequence);
+  const data::ClipInfo& video = plan_.videos()[static_cast<size_t>(cut.clip)];
+  Fingerprint origin(video.name);
+  for (const int64_t number : {video.first_frame, video.frames, video.hr_height, video.hr_width}) {
+    origin.Add(static_cast<uint64_t>(number));
+  }
+  origin.Add(options_.model).Add(CropOf(cut)).Add(AugmentationOf(cut));
+  return fmt::format("{:016x}", origin.value());
 }
 
 nn::Reach SequenceStates::ReachOf(std::span<const int64_t> sequences) const {
@@ -123,11 +147,12 @@ void SequenceStates::LongPass(std::span<const int64_t> sequences, const at::Tens
     const int64_t context = model_.Context();
     clip.frames = RepeatEnds(frames, context);
     clip.left = clip.right = context;
+    clip.first_number = at::full({frames.size(0)}, -context, at::kLong);
     clip.flows = model_.EstimateFlows(clip.frames);
     clip.boundary = RandomStates(sequences, /*number=*/-1, frames.size(3), frames.size(4));
   }
 
-  const hidden_state::Dtype dtype = StoredAs(options_.cache.dtype);
+  const hidden_state::Dtype dtype = StoredAs(options_.cache);
   const hidden_state::Version version{options_.lineage, static_cast<uint64_t>(step)};
   const PrecisionGuard precision(options_.device, options_.precision);  // flows stay fp32
   model_.Propagate(clip, ReachOf(sequences),
@@ -235,6 +260,7 @@ SequenceStates::Saved SequenceStates::Save(int64_t step) const {
   Saved saved;
   const hidden_state::Rule rule{options_.lineage, static_cast<uint64_t>(step), -1};
   for (const auto& [sequence, places] : needed) {
+    saved.origins[std::to_string(sequence)] = OriginOf(sequence);
     for (const Place& place : places) {
       const StateKey key = KeyOf(sequence, place);
       const hidden_state::GetResult found = store_.Get({&key, 1}, rule).front();
@@ -251,7 +277,7 @@ SequenceStates::Saved SequenceStates::Save(int64_t step) const {
 }
 
 absl::Status SequenceStates::Restore(const Saved& saved) {
-  hidden_state::Dtype dtype = StoredAs(options_.cache.dtype);
+  hidden_state::Dtype dtype = StoredAs(options_.cache);
   // Scales found a second time may differ in their last bit.
   if (dtype == hidden_state::Dtype::kInt8) dtype = hidden_state::Dtype::kFp32;
   for (const auto& [name, state] : saved.tensors) {
@@ -261,11 +287,14 @@ absl::Status SequenceStates::Restore(const Saved& saved) {
         static_cast<size_t>(place->branch) >= model_.States().size()) {
       return InvalidArgument("saved state '{}' does not belong to this network", name);
     }
+    // Checkpoints of before know no origins. What is left out is a later miss, as a refused state.
+    const auto origin = saved.origins.find(std::to_string(place->sequence));
+    if (origin != saved.origins.end() && origin->second != OriginOf(place->sequence)) continue;
     const hidden_state::PutItem item{
         KeyOf(place->sequence, {static_cast<size_t>(place->branch), place->frame}),
         {options_.lineage, step->second},
         Encode(state, dtype)};
-    (void)store_.Put({&item, 1});  // a refused state is recomputed when it is needed
+    (void)store_.Put({&item, 1});
   }
   return absl::OkStatus();
 }

@@ -48,7 +48,8 @@ class SequenceStates {
   /// Runs the network over whole sequences, without gradient and for its states alone, and stores
   /// those at the cuts of their planned clips, as of `step`.
   /// `frames`: [B, T, 3, H, W], one row for each number of `sequences`; `flows`: theirs, as far as
-  /// the model's FlowReach(ReachOf(sequences)) at least.
+  /// the model's FlowReach(ReachOf(sequences)) at least. From random states flows are estimated
+  /// here, because the ends of the frames are repeated, and `flows` is not looked at.
   void LongPass(std::span<const int64_t> sequences, const at::Tensor& frames,
                 const nn::Flows& flows, int64_t step);
 
@@ -79,10 +80,12 @@ class SequenceStates {
   struct Saved {
     std::map<std::string, at::Tensor> tensors;
     std::map<std::string, uint64_t> steps;
+    std::map<std::string, std::string> origins;  // OriginOf each sequence, by its number
   };
   Saved Save(int64_t step) const;
 
-  /// Puts saved states back. Errors: InvalidArgument for names that are not states of this run.
+  /// Puts saved states back, but for those whose origin is known to be another: of other videos, of
+  /// another seed or crop. Errors: InvalidArgument for names that are not states of this run.
   absl::Status Restore(const Saved& saved);
 
   /// States that had to be computed again.
@@ -94,6 +97,7 @@ class SequenceStates {
   std::set<Place> PlacesOf(const PlannedClip& clip) const;
   std::set<Place> PlacesOf(int64_t sequence) const;
   hidden_state::StateKey KeyOf(int64_t sequence, const Place& place) const;
+  std::string OriginOf(int64_t sequence) const;
   absl::StatusOr<at::Tensor> Fetch(int64_t sequence, const Place& place, int64_t step,
                                    const Recompute& recompute);
 

@@ -13,6 +13,7 @@
 #include "nn/losses/charbonnier.h"
 #include "nn/models/parameter_count.h"
 #include "train/checkpoint/load.h"
+#include "train/checkpoint/manifest.h"
 #include "train/state_store.h"
 #include "train/tensor/autocast.h"
 
@@ -78,18 +79,32 @@ absl::Status CheckSamePlan(const job::Spec& spec, const ClipPlan& plan, Collecti
 }
 
 /// What dropout draws differs between ranks, and is a function of the step, so that nothing has to
-/// be saved for it; rank 0 draws from the generator that checkpoints hold.
+/// be saved for it. On a CPU rank 0 draws from the generator that checkpoints hold.
 void SeedLikeNoOther(uint64_t seed, int64_t rank, int64_t step) {
   torch::manual_seed(Random{seed, static_cast<uint64_t>(rank), static_cast<uint64_t>(step)}.Next());
+}
+
+/// What a checkpoint says beside its tensors; nothing where it is of before. Errors: DataLoss where
+/// it is of another kind.
+template <typename T>
+absl::StatusOr<T> ExtraOf(const checkpoint::Snapshot& snapshot, const char* name) {
+  try {
+    return snapshot.extra.value(name, T());
+  } catch (const nlohmann::json::exception& error) {
+    return DataLoss("altered: {} of {}: {}", name, checkpoint::kManifestName, error.what());
+  }
 }
 
 double Psnr(double mean_squared_error) { return -10 * std::log10(mean_squared_error); }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Make(
-    const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
-    events::Progress& progress, const c10::Device& device, Collective& group) {
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Make(const job::Spec& spec,
+                                                       const data::Dataset& dataset,
+                                                       hidden_state::Store& store,
+                                                       events::Progress& progress,
+                                                       const c10::Device& device, Collective& group,
+                                                       const std::atomic<bool>& stop) {
   torch::manual_seed(spec.train.seed);
   std::shared_ptr<nn::Model> model = nn::MakeModel(spec.model);
   model->to(device);
@@ -100,13 +115,14 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Make(
   LRTI_RETURN_IF_ERROR(CheckSamePlan(spec, plan, group));
   LRTI_ASSIGN_OR_RETURN(const uint64_t states_name, group.OfFirst(NameOfStates(spec)));
   return std::unique_ptr<Trainer>(new Trainer(spec, dataset, store, progress, device,
-                                              std::move(plan), std::move(model), group,
-                                              states_name));
+                                              std::move(plan), std::move(model), group, states_name,
+                                              stop));
 }
 
 Trainer::Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
                  events::Progress& progress, const c10::Device& device, ClipPlan plan,
-                 std::shared_ptr<nn::Model> model, Collective& group, uint64_t states_name)
+                 std::shared_ptr<nn::Model> model, Collective& group, uint64_t states_name,
+                 const std::atomic<bool>& stop)
     : spec_(spec),
       dataset_(dataset),
       store_(store),
@@ -116,6 +132,7 @@ Trainer::Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_sta
       plan_(std::move(plan)),
       model_(std::move(model)),
       group_(group),
+      stop_(stop),
       gradients_(group),
       optimizer_(spec.optimizer, spec.train.iterations, ParametersOf(*model_),
                  model_->FlowPrefix()) {
@@ -133,7 +150,13 @@ void Trainer::OpenClips() {
                                  .device = device_,
                                  .states_name = states_name_,
                                  .lineage = lineage_,
-                                 .share = {group_.rank(), group_.world_size()}});
+                                 .share = {group_.rank(), group_.world_size()},
+                                 .stop = stop_});
+}
+
+void Trainer::TellProgress() {
+  progress_.SetStep(step_);
+  progress_.SetEpoch(plan_.EpochOf(step_));
 }
 
 void Trainer::ForgetStates() {
@@ -173,7 +196,9 @@ absl::StatusOr<StepResult> Trainer::DoStep() {
   const bool flow_is_fixed = optimizer_.FlowFrozen(step_) || !model_->FlowLearns();
   LRTI_RETURN_IF_ERROR(clips_->Open(step_, flow_is_fixed));
   LRTI_ASSIGN_OR_RETURN(const std::vector<ClipGroup> groups, clips_->Groups());
-  if (!group_.first()) SeedLikeNoOther(spec_.train.seed, group_.rank(), step_);
+  if (!group_.first() || device_.is_cuda()) {
+    SeedLikeNoOther(spec_.train.seed, group_.rank(), step_);
+  }
   LRTI_ASSIGN_OR_RETURN(StepResult result, BackwardAll(groups));
 
   progress_.SetPhase(Phase::kOptimizer);
@@ -191,7 +216,7 @@ absl::StatusOr<StepResult> Trainer::DoStep() {
 
   result.learning_rate = optimizer_.Rate(step_);
   result.step = ++step_;
-  progress_.SetStep(step_);
+  TellProgress();
   return result;
 }
 
@@ -211,13 +236,16 @@ absl::Status Trainer::TakeFirstsWeights() {
 }
 
 /// Also the point where ranks wait for those that still load, or run a long pass: from here on all
-/// do the same work, and states that one left in a cache are there for the others.
+/// do the same work, and states that one left in a cache are there for the others. One that was
+/// stopped on the way there stops all.
 absl::StatusOr<int64_t> Trainer::ClipsOfAllRanks(const std::vector<ClipGroup>& groups) {
   if (!group_.alone()) progress_.SetPhase(Phase::kWaiting);
   size_t clips = 0;
   for (const ClipGroup& group : groups) clips += group.clips.size();
-  LRTI_ASSIGN_OR_RETURN(const std::vector<double> sums, group_.Sum({static_cast<double>(clips)}));
-  return static_cast<int64_t>(sums.front());
+  LRTI_ASSIGN_OR_RETURN(const std::vector<double> sums,
+                        group_.Sum({static_cast<double>(clips), clips_->stopped() ? 1.0 : 0.0}));
+  if (sums[1] > 0) return absl::CancelledError("stopped before all long passes were done");
+  return static_cast<int64_t>(sums[0]);
 }
 
 absl::StatusOr<StepResult> Trainer::BackwardAll(const std::vector<ClipGroup>& groups) {
@@ -277,6 +305,7 @@ checkpoint::Snapshot Trainer::Save() const {
     SequenceStates::Saved saved = clips_->states().Save(step_);
     snapshot.groups["states"] = std::move(saved.tensors);
     snapshot.extra["state_steps"] = saved.steps;
+    snapshot.extra["state_origins"] = saved.origins;
   }
   return snapshot;
 }
@@ -295,17 +324,17 @@ absl::Status Trainer::Restore(const checkpoint::Snapshot& snapshot) {
     generator.set_state(cpu->second);
   }
   step_ = snapshot.step;
-  progress_.SetStep(step_);
+  TellProgress();
   lineage_ = snapshot.lineage + 1;
   OpenClips();
   // In a cache those that rank 0 puts back serve all.
   const bool restores = group_.first() || spec_.cache.mode != job::CacheMode::kService;
   if (const NamedTensors states = group("states"); restores && !states.empty()) {
-    SequenceStates::Saved saved{.tensors = states};
-    for (const auto& [name, step] :
-         snapshot.extra.value("state_steps", std::map<std::string, uint64_t>{})) {
-      saved.steps[name] = step;
-    }
+    SequenceStates::Saved saved;
+    saved.tensors = states;
+    LRTI_ASSIGN_OR_RETURN(saved.steps, ExtraOf<decltype(saved.steps)>(snapshot, "state_steps"));
+    LRTI_ASSIGN_OR_RETURN(saved.origins,
+                          ExtraOf<decltype(saved.origins)>(snapshot, "state_origins"));
     LRTI_RETURN_IF_ERROR(clips_->states().Restore(saved));
   }
   return absl::OkStatus();

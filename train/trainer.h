@@ -2,6 +2,7 @@
 
 #include <c10/core/Device.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,23 +42,26 @@ struct StepResult {
 /// Of several ranks each trains on its part of the plan's clips, and gradients are means over all
 /// clips of a step: N ranks do what one would do, to rounding, and have equal weights to the bit.
 ///
-/// LibTorch's exceptions become a Status in Step, and nowhere else.
+/// LibTorch's exceptions become a Status in Step, which can name it; others are left to the caller.
 class Trainer {
  public:
   /// Makes network, optimiser and plan. Errors: InvalidArgument for data that does not fit the
   /// spec, or differs between ranks; those of `group`, whose ranks all call it. `dataset`, `store`,
-  /// `progress` and `group` must outlive the trainer.
+  /// `progress`, `group` and `stop` must outlive the trainer.
   static absl::StatusOr<std::unique_ptr<Trainer>> Make(
       const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
-      events::Progress& progress, const c10::Device& device, Collective& group);
+      events::Progress& progress, const c10::Device& device, Collective& group,
+      const std::atomic<bool>& stop = kNeverStopped);
 
   /// Goes on from a snapshot. Call before the first Step.
-  /// Errors: InvalidArgument for a snapshot of another network, naming what differs.
+  /// Errors: InvalidArgument for a snapshot of another network, naming what differs; DataLoss for
+  /// one whose manifest was altered.
   absl::Status Restore(const checkpoint::Snapshot& snapshot);
 
   /// One update. Errors: those of the data; ResourceExhausted when memory runs out; Internal for
   /// a loss that is not a number (weights are then as before the step) and for LibTorch's errors;
-  /// Unavailable when another rank was lost.
+  /// Unavailable when another rank was lost; Cancelled, of all ranks, when `stop` became true on
+  /// one while it ran an epoch's long passes: the step is then not done, and none will be.
   absl::StatusOr<StepResult> Step();
 
   /// All that Restore needs, by any number of ranks; tensors are copied. Boundary states are those
@@ -77,9 +81,11 @@ class Trainer {
  private:
   Trainer(const job::Spec& spec, const data::Dataset& dataset, hidden_state::Store& store,
           events::Progress& progress, const c10::Device& device, ClipPlan plan,
-          std::shared_ptr<nn::Model> model, Collective& group, uint64_t states_name);
+          std::shared_ptr<nn::Model> model, Collective& group, uint64_t states_name,
+          const std::atomic<bool>& stop);
 
   void OpenClips();
+  void TellProgress();
   absl::Status TakeFirstsWeights();
   absl::StatusOr<StepResult> DoStep();
   absl::StatusOr<int64_t> ClipsOfAllRanks(const std::vector<ClipGroup>& groups);
@@ -96,6 +102,7 @@ class Trainer {
   const ClipPlan plan_;
   const std::shared_ptr<nn::Model> model_;
   Collective& group_;
+  const std::atomic<bool>& stop_;
   GradientMean gradients_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -32,7 +33,7 @@ struct Bench {
         data::Dataset::Open(spec.data.train.source, spec.data.train.degradation, int64_t{64} << 20)
             .value();
     trainer = Trainer::Make(spec, *dataset, store_in ? *store_in : store, progress, c10::kCPU,
-                            group ? *group : alone)
+                            group ? *group : alone, stop)
                   .value();
   }
 
@@ -47,6 +48,7 @@ struct Bench {
   events::Progress progress{clock};
   hidden_state::MemoryStore store{uint64_t{64} << 20};
   LocalCollective alone;
+  std::atomic<bool> stop = false;
   std::unique_ptr<data::Dataset> dataset;
   std::unique_ptr<Trainer> trainer;
 };
@@ -265,6 +267,65 @@ TEST_F(TrainerTest, WithoutSavedStatesAResumedRunRecomputesThem) {
   before.Steps(2);
   ASSERT_TRUE(after.trainer->Restore(before.trainer->Save()).ok());
   EXPECT_GT(after.Steps(1).recomputed_states, 0);
+}
+
+TEST_F(TrainerTest, SavedStatesOfAnotherWindowAreLeftOutAndRecomputed) {
+  job::Spec spec = Spec(kTb);
+  Bench before(spec);
+  before.Steps(1);
+  spec.data.train.crop = 10;
+  Bench after(spec);
+  ASSERT_TRUE(after.trainer->Restore(before.trainer->Save()).ok());
+  EXPECT_GT(after.Steps(1).recomputed_states, 0);
+}
+
+TEST_F(TrainerTest, ASnapshotThatKnowsNoOriginsIsTrusted) {
+  Bench before(Spec(kTb)), after(Spec(kTb));
+  before.Steps(1);
+  checkpoint::Snapshot snapshot = before.trainer->Save();
+  ASSERT_EQ(snapshot.extra.erase("state_origins"), 1u);
+  ASSERT_TRUE(after.trainer->Restore(snapshot).ok());
+  EXPECT_EQ(after.Steps(1).recomputed_states, 0);
+}
+
+TEST_F(TrainerTest, AnAlteredManifestIsRefused) {
+  Bench before(Spec(kTb)), after(Spec(kTb));
+  before.Steps(1);
+  for (const char* name : {"state_steps", "state_origins"}) {
+    checkpoint::Snapshot snapshot = before.trainer->Save();
+    snapshot.extra[name] = "none";
+    EXPECT_EQ(after.trainer->Restore(snapshot).code(), absl::StatusCode::kDataLoss) << name;
+  }
+}
+
+TEST_F(TrainerTest, AStopBetweenLongPassesLeavesTheStepUndone) {
+  Bench unbroken(Spec(kPi)), stopped(Spec(kPi)), resumed(Spec(kPi));
+  unbroken.Steps(2);
+  stopped.stop = true;
+  EXPECT_TRUE(absl::IsCancelled(stopped.trainer->Step().status()));
+  ASSERT_TRUE(resumed.trainer->Restore(stopped.trainer->Save()).ok());
+  resumed.Steps(2);
+  EXPECT_TRUE(SameWeights(unbroken, resumed));
+}
+
+TEST_F(TrainerTest, OneRankThatIsStoppedBetweenLongPassesStopsAll) {
+  const job::Spec spec = Spec(kPi);
+  AsRanks(2, [&](const auto group) {
+    Bench bench(spec, nullptr, group.get());
+    bench.stop = !group->first();
+    EXPECT_TRUE(absl::IsCancelled(bench.trainer->Step().status()));
+    EXPECT_TRUE(group->Meet().ok());
+  });
+}
+
+TEST_F(TrainerTest, TellsTheEpochItIsIn) {
+  Bench bench(Spec(kPi)), resumed(Spec(kPi));
+  bench.Steps(2);
+  EXPECT_EQ(bench.progress.Read().epoch, 0);
+  bench.Steps(1);  // five clips of one video, two a step
+  EXPECT_EQ(bench.progress.Read().epoch, 1);
+  ASSERT_TRUE(resumed.trainer->Restore(bench.trainer->Save()).ok());
+  EXPECT_EQ(resumed.progress.Read().epoch, 1);
 }
 
 TEST_F(TrainerTest, SameSeedSameRunOtherSeedOtherRun) {

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "train/load_weights.h"
 #include "train/results.h"
 #include "train/tensor/device.h"
+#include "train/tensor/guarded.h"
 
 namespace lrti::vsr {
 namespace {
@@ -36,8 +38,9 @@ absl::Status Eval(const EvalArguments& arguments) {
   if (evaluator->empty()) return InvalidArgument("spec.data.eval: names no set to measure");
   events::Progress progress(clock);
   train::LocalCollective alone;
-  LRTI_ASSIGN_OR_RETURN(const auto scores,
-                        evaluator->Run(*model, device, job.spec.train.precision, progress, alone));
+  const std::atomic<bool> never = false;  // Ctrl-C ends the program at once
+  LRTI_ASSIGN_OR_RETURN(const auto scores, evaluator->Run(*model, device, job.spec.train.precision,
+                                                          progress, alone, never));
   std::puts(arguments.json ? train::ResultsJson(scores, 0).dump(2).c_str()
                            : ResultsTable(job, scores, nullptr).c_str());
   return absl::OkStatus();
@@ -61,7 +64,9 @@ void AddEval(CLI::App& app, int& exit_code) {
   command->add_option("--device", arguments->device, "auto, cpu, cuda or cuda:N")
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print results as JSON, frame by frame");
-  command->callback([arguments, &exit_code] { exit_code = ReportStatus(Eval(*arguments)); });
+  command->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(train::Guarded([&] { return Eval(*arguments); }));
+  });
 }
 
 }  // namespace lrti::vsr

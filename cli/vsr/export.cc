@@ -12,6 +12,7 @@
 #include "train/checkpoint/safetensors.h"
 #include "train/checkpoint/weights.h"
 #include "train/formats/naming.h"
+#include "train/tensor/guarded.h"
 
 namespace lrti::vsr {
 namespace {
@@ -104,7 +105,9 @@ void AddExport(CLI::App& app, int& exit_code) {
       "  lrti-vsr export runs/a/checkpoints/step-00300000 -o basicvsr.pth --naming mmagic\n"
       "  lrti-vsr export theirs.pth -o ours.safetensors      convert a file; nothing in it is run\n"
       "To train on from a file of others, name it in the job: spec.train.init_from.");
-  command->callback([arguments, &exit_code] { exit_code = ReportStatus(Export(*arguments)); });
+  command->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(train::Guarded([&] { return Export(*arguments); }));
+  });
 }
 
 }  // namespace lrti::vsr

@@ -19,6 +19,7 @@
 #include "nn/models/parameter_count.h"
 #include "train/load_weights.h"
 #include "train/report/table.h"
+#include "train/tensor/guarded.h"
 
 namespace lrti::vsr {
 namespace {
@@ -286,7 +287,9 @@ void AddInspect(CLI::App& app, int& exit_code) {
       "count: their own counters,\nwithout SPyNet; for psrt, iiab and lrti_vsr they differ from "
       "what "
       "is computed (nn/census/published.h).");
-  command->callback([arguments, &exit_code] { exit_code = ReportStatus(Inspect(*arguments)); });
+  command->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(train::Guarded([&] { return Inspect(*arguments); }));
+  });
 }
 
 }  // namespace lrti::vsr

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -22,6 +23,7 @@
 #include "train/ranks/ranks.h"
 #include "train/run.h"
 #include "train/tensor/device.h"
+#include "train/tensor/guarded.h"
 
 namespace lrti::vsr {
 namespace {
@@ -41,7 +43,8 @@ std::string DefaultRunFolder(const std::string& name, bool resume) {
     return "runs/" + (number == 1 ? name : name + "-" + std::to_string(number));
   };
   int number = 1;
-  while (std::filesystem::exists(path(number))) ++number;
+  std::error_code ignored;  // who makes the folder says what is wrong with it
+  while (std::filesystem::exists(path(number), ignored)) ++number;
   return path(resume && number > 1 ? number - 1 : number);
 }
 
@@ -145,7 +148,7 @@ int TrainCommand(const TrainArguments& arguments) {
     const auto code = TrainAsRanks(arguments);
     return code.ok() ? *code : ReportStatus(code.status());
   }
-  const absl::Status status = Train(arguments, *ranks);
+  const absl::Status status = train::Guarded([&] { return Train(arguments, *ranks); });
   if (status.ok()) return kOk;
   ReportStatus(ranks->alone() ? status : Prefixed(status, fmt::format("rank {}", ranks->rank)));
   if (ranks->alone()) return CodeOf(status);

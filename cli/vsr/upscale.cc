@@ -25,6 +25,7 @@
 #include "train/infer.h"
 #include "train/load_weights.h"
 #include "train/tensor/device.h"
+#include "train/tensor/guarded.h"
 
 namespace lrti::vsr {
 namespace {
@@ -109,11 +110,11 @@ class Output {
   int64_t written_ = 0;
 };
 
-absl::Status Run(nn::Model& model, const at::Tensor& frames, job::Precision precision,
-                 Output& output) {
+absl::Status Run(nn::Model& model, const at::Tensor& frames, const c10::Device& device,
+                 job::Precision precision, Output& output) {
   try {
     train::ForEachOutput(
-        model, frames, train::ChunkFrames(frames.size(3), frames.size(4)), precision,
+        model, frames.to(device), train::ChunkFrames(frames.size(3), frames.size(4)), precision,
         [&](int64_t frame, const at::Tensor& picture) { output.OnFrame(frame, picture); },
         [&](int64_t done, int64_t total) { output.OnState(done, total); });
   } catch (const Ended& ended) {
@@ -167,7 +168,7 @@ absl::Status Upscale(const UpscaleArguments& arguments) {
   absl::Duration elapsed;
   {
     Output output(arguments, input, clock);
-    const absl::Status status = Run(*model, frames.to(device), precision, output);
+    const absl::Status status = Run(*model, frames, device, precision, output);
     if (!status.ok()) return output.Unfinished(status);
     elapsed = output.elapsed();
   }
@@ -214,7 +215,9 @@ void AddUpscale(CLI::App& app, int& exit_code) {
       "are in\nmemory at once; videos that do not fit come later. Each file appears whole or not "
       "at "
       "all. Ctrl-C ends\nwith those that are written.");
-  command->callback([arguments, &exit_code] { exit_code = ReportStatus(Upscale(*arguments)); });
+  command->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(train::Guarded([&] { return Upscale(*arguments); }));
+  });
 }
 
 }  // namespace lrti::vsr

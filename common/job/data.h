@@ -146,8 +146,9 @@ struct DataConfig {
         config::Field{"prefetch", &DataConfig::prefetch, "Sequences loaded ahead at most.",
                       config::Between(1, 1024), config::Unit("sequences")},
         config::Field{"frame_cache_mib", &DataConfig::frame_cache_mib,
-                      "Decoded frames kept in memory; 0: decode each time.", config::AtLeast(0),
-                      config::Unit("MiB")},
+                      "Decoded frames kept in memory, by each data set (train and every one of "
+                      "eval) of each rank; 0: decode each time.",
+                      config::AtLeast(0), config::Unit("MiB")},
     };
   }
 };

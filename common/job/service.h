@@ -17,16 +17,17 @@ constexpr auto EnumNames(CacheMode) {
                     std::pair{CacheMode::kService, "service"}};
 }
 
-enum class StateDtype { kFp32, kBf16, kFp16, kInt8 };
+enum class StateDtype { kAuto, kFp32, kBf16, kFp16, kInt8 };
 constexpr auto EnumNames(StateDtype) {
-  return std::array{std::pair{StateDtype::kFp32, "fp32"}, std::pair{StateDtype::kBf16, "bf16"},
-                    std::pair{StateDtype::kFp16, "fp16"}, std::pair{StateDtype::kInt8, "int8"}};
+  return std::array{std::pair{StateDtype::kAuto, "auto"}, std::pair{StateDtype::kFp32, "fp32"},
+                    std::pair{StateDtype::kBf16, "bf16"}, std::pair{StateDtype::kFp16, "fp16"},
+                    std::pair{StateDtype::kInt8, "int8"}};
 }
 
 /// Where the states of long passes are kept.
 struct CacheConfig {
   CacheMode mode = CacheMode::kMemory;
-  StateDtype dtype = StateDtype::kFp32;
+  StateDtype dtype = StateDtype::kAuto;
   int64_t staleness_steps_max = -1;
   int64_t memory_mib = 4096;
   std::vector<std::string> endpoints;
@@ -40,8 +41,9 @@ struct CacheConfig {
                       "(lrti-cache); what they lose or do not give in time is recomputed."},
         config::Field{
             "dtype", &CacheConfig::dtype,
-            "Number format of stored states. fp32 is exact; bf16 and fp16 take half the size, "
-            "int8, with a scale for each channel, a quarter. A state with values that "
+            "Number format of stored states. auto: bf16 with mode service, fp32 with mode memory. "
+            "fp32 is exact; bf16 and fp16 take half the size, int8, with a scale for each channel, "
+            "a quarter. A state with values that "
             "fp16 or int8 cannot hold is stored as bf16 or fp32."},
         config::Field{"staleness_steps_max", &CacheConfig::staleness_steps_max,
                       "A state computed more steps ago is recomputed; -1: none is too old.",

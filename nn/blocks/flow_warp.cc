@@ -26,7 +26,9 @@ FlowWarp::FlowWarp(int64_t height, int64_t width, const at::TensorOptions& optio
   const at::Tensor x = Axis(width, options).view({1, width}).expand({height, width});
   const at::Tensor y = Axis(height, options).view({height, 1}).expand({height, width});
   grid_ = at::stack({x, y}, -1).unsqueeze(0);
-  scale_ = at::tensor({UnitsPerPixel(width), UnitsPerPixel(height)}, options);
+  // Filled in on the device: a copy from main memory would wait for all that a GPU has to do.
+  scale_ = at::stack(
+      {at::full({}, UnitsPerPixel(width), options), at::full({}, UnitsPerPixel(height), options)});
 }
 
 at::Tensor FlowWarp::operator()(const at::Tensor& x, const at::Tensor& flow,

@@ -92,8 +92,9 @@ at::Tensor Spynet::Flow(const Pyramid& reference, const Pyramid& support, int64_
   const double x_scale = static_cast<double>(width) / static_cast<double>(flow.size(3));
   const double y_scale = static_cast<double>(height) / static_cast<double>(flow.size(2));
   if (x_scale == 1 && y_scale == 1) return flow;
-  return Resized(flow, height, width) *
-         at::tensor({x_scale, y_scale}, flow.options()).view({1, 2, 1, 1});
+  const at::Tensor scale =
+      at::stack({at::full({}, x_scale, flow.options()), at::full({}, y_scale, flow.options())});
+  return Resized(flow, height, width) * scale.view({1, 2, 1, 1});
 }
 
 }  // namespace lrti::nn

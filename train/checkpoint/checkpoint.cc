@@ -1,18 +1,16 @@
 #include "train/checkpoint/checkpoint.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 
 #include "common/base/check.h"
 #include "common/base/file_writer.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "train/checkpoint/manifest.h"
+#include "train/checkpoint/publish.h"
 
 namespace lrti::checkpoint {
 namespace {
@@ -60,20 +58,6 @@ absl::StatusOr<uint64_t> WriteFiles(const std::string& folder, const Snapshot& s
   uint64_t bytes = own.bytes;
   for (const auto& [name, digest] : manifest.files) bytes += digest.bytes;
   return bytes;
-}
-
-// Gives a finished folder its name. Where one of that name exists, both swap names in one act, and
-// `temporary` then holds the old one.
-absl::Status Publish(const std::string& temporary, const std::string& path) {
-  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
-    return absl::OkStatus();
-  }
-  if (errno == EINVAL) return Rename(temporary, path);  // a file system without these flags
-  if (errno == EEXIST &&
-      ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
-    return absl::OkStatus();
-  }
-  return FileError(errno, temporary, fmt::format("cannot rename to {}", path));
 }
 
 absl::StatusOr<Info> WriteUnder(const std::string& temporary, const std::string& path,

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "train/checkpoint/manifest.h"
+#include "train/checkpoint/publish.h"
 
 namespace lrti::checkpoint {
 namespace {
@@ -106,6 +107,22 @@ TEST(Checkpoint, OneOfTheSameStepIsReplacedWhole) {
   ExpectSame(*ReadCheckpoint(root / "step-00000005"), other);
 }
 
+TEST(Checkpoint, IsReplacedWhereNamesCannotBeSwapped) {
+  const TemporaryFolder root;
+  const std::string old = Save(root.path(), 5), fresh = Save(root / "elsewhere", 6);
+  const std::string temporary = root / ".tmp-step-00000005.1";
+  std::filesystem::rename(fresh, temporary);
+
+  ASSERT_TRUE(PublishInSteps(temporary, old).ok());
+
+  ExpectSame(*ReadCheckpoint(old), MakeSnapshot(6));
+  ExpectSame(*ReadCheckpoint(temporary), MakeSnapshot(5));
+  EXPECT_THAT(Names(root.path()),
+              ElementsAre(".tmp-step-00000005.1", "elsewhere", "step-00000005"));
+  ASSERT_TRUE(PublishInSteps(temporary, root / "step-00000007").ok());  // a name that is free
+  ExpectSame(*ReadCheckpoint(root / "step-00000007"), MakeSnapshot(5));
+}
+
 TEST(Checkpoint, AGroupCannotNameAFileElsewhere) {
   const TemporaryFolder root;
   for (const char* name : {"", "../x", "a/b", "A", ".tmp"}) {
@@ -184,6 +201,7 @@ TEST(Checkpoint, AManifestThatIsNoneIsRefused) {
       {with("created", "yesterday"), "created is not a time"},
       {with("lineage", 5), "lineage is not 16 hex digits"},
       {with("lineage", "fedcba987654321g"), "lineage is not 16 hex digits"},
+      {with("extra", 5), "extra is not an object"},
       {with("files", 5), "files is not an object"},
       {with("files", nlohmann::ordered_json::object()), "does not name config.yaml"},
       {file("../../etc/passwd", empty), "is not the name of a checkpoint's file"},

@@ -98,6 +98,7 @@ absl::StatusOr<Manifest> ParseManifest(const std::string& text) {
     return DataLoss("created is not a time");
   }
   LRTI_ASSIGN_OR_RETURN(manifest.lineage, ParseHex(json["lineage"]));
+  if (!json["extra"].is_object()) return DataLoss("extra is not an object");
   manifest.extra = json["extra"];
   if (!json["files"].is_object()) return DataLoss("files is not an object");
   for (const auto& [name, file] : json["files"].items()) {

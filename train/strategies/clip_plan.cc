@@ -60,8 +60,14 @@ int64_t ClipPlan::SequencesPerRefresh() const {
 int64_t ClipPlan::VideoOf(int64_t sequence) const {
   const auto count = static_cast<int64_t>(videos_.size());
   if (procedure_.scope == Scope::kEpoch) return sequence % count;
-  Random random{seed_, kVideoOrder, static_cast<uint64_t>(sequence / count)};
-  return random.Permutation(count)[Index(sequence % count)];
+  const int64_t epoch = sequence / count;
+  VideoOrder& order = *order_;
+  const MutexLock lock(order.mutex);
+  if (order.epoch != epoch) {
+    order.videos = Random{seed_, kVideoOrder, static_cast<uint64_t>(epoch)}.Permutation(count);
+    order.epoch = epoch;
+  }
+  return order.videos[Index(sequence % count)];
 }
 
 int64_t ClipPlan::SequenceFrames(int64_t video) const {
@@ -133,11 +139,15 @@ std::vector<PlannedClip> ClipPlan::Step(int64_t step, const Share& share) const 
   const int64_t first = number * batch_;
   const int64_t left = procedure_.clips_per_refresh * count - first;
   const auto [begin, end] = share.Of(std::min(batch_, left));
+  std::vector<int64_t> order;
   for (int64_t i = first + begin; i < first + end; ++i) {
     const int64_t round = i / count;
-    Random random{seed_, kClipOrder, static_cast<uint64_t>(refresh), static_cast<uint64_t>(round)};
-    const int64_t video = random.Permutation(count)[Index(i % count)];
-    clips.push_back(ClipOf(refresh * count + video, round));
+    if (order.empty() || i % count == 0) {
+      order =
+          Random{seed_, kClipOrder, static_cast<uint64_t>(refresh), static_cast<uint64_t>(round)}
+              .Permutation(count);
+    }
+    clips.push_back(ClipOf(refresh * count + order[Index(i % count)], round));
   }
   return clips;
 }

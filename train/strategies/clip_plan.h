@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "common/base/mutex.h"
 #include "common/job/data.h"
 #include "data/dataset.h"
 #include "train/strategies/procedure.h"
@@ -38,6 +41,7 @@ struct Share {
 ///
 /// Sequences are numbered through the run. Scope kSequence: refresh r has the `batch` sequences
 /// from r * batch on. Scope kEpoch: epoch r has one sequence for each video, from r * videos on.
+/// Thread-safe.
 class ClipPlan {
  public:
   /// Errors: InvalidArgument for a video that is too short for a clip (naming it and the frames
@@ -50,6 +54,11 @@ class ClipPlan {
   int64_t StepsPerRefresh() const;
 
   int64_t RefreshOf(int64_t step) const { return step / StepsPerRefresh(); }
+
+  /// Passes over the training videos that are done before `step`.
+  int64_t EpochOf(int64_t step) const {
+    return RefreshOf(step) * SequencesPerRefresh() / static_cast<int64_t>(videos_.size());
+  }
 
   int64_t SequencesPerRefresh() const;
 
@@ -80,6 +89,14 @@ class ClipPlan {
         batch_(batch),
         seed_(seed) {}
 
+  /// The videos in the order of an epoch, the last one that was asked for: to draw it takes time
+  /// for every video there is.
+  struct VideoOrder {
+    Mutex mutex;
+    int64_t epoch ABSL_GUARDED_BY(mutex) = -1;
+    std::vector<int64_t> videos ABSL_GUARDED_BY(mutex);
+  };
+
   int64_t VideoOf(int64_t sequence) const;
   int64_t SequenceFrames(int64_t video) const;
   PlannedClip ClipOf(int64_t sequence, int64_t number) const;
@@ -89,6 +106,7 @@ class ClipPlan {
   std::vector<data::ClipInfo> videos_;
   int64_t batch_;
   uint64_t seed_;
+  std::shared_ptr<VideoOrder> order_ = std::make_shared<VideoOrder>();  // copies draw the same
 };
 
 }  // namespace lrti::train

@@ -164,6 +164,25 @@ TEST(ClipPlan, TakesEveryVideoOnceBeforeAnyTwice) {
   }
 }
 
+TEST(ClipPlan, AnswersTheSameInAnyOrder) {
+  const ClipPlan forth = PlanOf(job::TbStrategy{}), back = PlanOf(job::TbStrategy{});
+  std::vector<data::Cut> cuts;
+  for (int64_t sequence = 0; sequence < 12; ++sequence) cuts.push_back(forth.SequenceCut(sequence));
+  for (int64_t sequence = 11; sequence >= 0; --sequence) {
+    EXPECT_EQ(back.SequenceCut(sequence), cuts[static_cast<size_t>(sequence)]) << sequence;
+  }
+}
+
+TEST(ClipPlan, CountsThePassesOverItsVideos) {
+  const ClipPlan tb = PlanOf(job::TbStrategy{.clips_per_sequence = 2}, /*batch=*/2);
+  std::vector<int64_t> epochs;  // two of three videos in two steps
+  for (int64_t step = 0; step < 8; ++step) epochs.push_back(tb.EpochOf(step));
+  EXPECT_THAT(epochs, testing::ElementsAre(0, 0, 0, 0, 1, 1, 2, 2));
+  const ClipPlan pi = PlanOf(job::PiStrategy{.clip_frames = 8, .repeats = 4}, /*batch=*/3);
+  EXPECT_EQ(pi.EpochOf(3), 0);
+  EXPECT_EQ(pi.EpochOf(4), 1);
+}
+
 TEST(ClipPlan, PiTakesOneClipOfEveryVideoInEachRepeat) {
   const ClipPlan plan = PlanOf(job::PiStrategy{.clip_frames = 8, .repeats = 4}, /*batch=*/3);
   for (int64_t step = 0; step < 4; ++step) {

@@ -79,15 +79,15 @@ int64_t PeakMemoryBytes(const c10::Device& device) {
   return ProcessStatusBytes("VmHWM");
 }
 
-int64_t MemoryBytes(const c10::Device& device) {
+void ResetPeakMemory(const c10::Device& device) {
 #ifdef LRTI_CUDA
   if (device.is_cuda()) {
-    auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
-    return AllocatedBytes(stats).current;
+    c10::cuda::CUDACachingAllocator::resetPeakStats(device.index());
+    return;
   }
 #endif
   (void)device;
-  return ProcessStatusBytes("VmRSS");
+  std::ofstream("/proc/self/clear_refs") << 5;  // proc(5): VmHWM becomes what it is now
 }
 
 void ReleaseFreedMemory(const c10::Device& device) {

@@ -17,8 +17,8 @@ absl::StatusOr<c10::Device> ParseDevice(const std::string& text);
 /// process's resident set since its start.
 int64_t PeakMemoryBytes(const c10::Device& device);
 
-/// Memory taken now, likewise.
-int64_t MemoryBytes(const c10::Device& device);
+/// Begins PeakMemoryBytes anew, with what is taken now. Nothing where the system does not let us.
+void ResetPeakMemory(const c10::Device& device);
 
 /// Gives freed main memory back to the system. Between two kinds of work whose tensors differ in
 /// size the allocator would keep what each leaves behind, and the peak would be their sum.

@@ -5,7 +5,7 @@
 namespace lrti::train {
 
 at::Tensor FromPlanes(std::span<const std::vector<uint8_t>> frames, int64_t channels,
-                      int64_t height, int64_t width) {
+                      int64_t height, int64_t width, const c10::Device& device) {
   const auto count = static_cast<int64_t>(frames.size());
   at::Tensor bytes = torch::empty({1, count, channels, height, width}, torch::kUInt8);
   uint8_t* to = bytes.data_ptr<uint8_t>();
@@ -15,7 +15,7 @@ at::Tensor FromPlanes(std::span<const std::vector<uint8_t>> frames, int64_t chan
                 "x", width);
     to = std::copy(frame.begin(), frame.end(), to);
   }
-  return bytes.to(torch::kFloat32).div_(255);
+  return bytes.to(device).to(torch::kFloat32).div_(255);
 }
 
 std::vector<uint8_t> ToPixels(const at::Tensor& frame) {
