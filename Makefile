@@ -23,7 +23,7 @@ test: build  ## every test; slow ones that passed are skipped while nothing that
 test-all: build  ## every test, whatever passed before
 	@ctest --preset release
 
-check:  ## all that a change must pass besides the tests: format, docs, sanitizers, the CUDA build
+check: build  ## all that a change must pass besides the tests: format, docs, sanitizers, the CUDA build
 	@tools/setup check
 	@tools/check
 
@@ -37,6 +37,7 @@ bench-full: build  ## the same at the published networks' sizes
 	@python3 tests/bench/bench.py --full
 
 format:  ## clang-format every source file
+	@tools/setup check
 	@git ls-files '*.h' '*.cc' '*.cu' | xargs clang-format-16 -i
 
 clean:  ## remove everything that was built

@@ -6,7 +6,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(LRTI_TEST_ENVIRONMENT OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
   MALLOC_TOP_PAD_=67108864)
 
-# lrti_folder([PROGRAM name] [TORCH] [DEPS target...] [TEST_DEPS target...] [TEST_PARTS n] [TEST_LOCK name])
+# lrti_folder([PROGRAM name] [TORCH] [COLD] [DEPS target...] [TEST_DEPS target...] [TEST_PARTS n] [TEST_LOCK name])
 #
 # Makes a folder's targets from its files:
 #   *.cc, *.h           library  lrti::<folder path with dots>
@@ -16,9 +16,10 @@ set(LRTI_TEST_ENVIRONMENT OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967296 MA
 #   X_fuzz.cc           with LRTI_FUZZ, the libFuzzer program fuzz/X of target `fuzzers`; its first
 #                       inputs lie in tests/fuzz/X
 # TEST_LOCK: no two tests with the same lock run at a time, because they use the same ports of the machine.
+# COLD: nothing in it is hot.
 # TORCH links LibTorch and reuses its precompiled header. A new file needs no edit here.
 function(lrti_folder)
-  cmake_parse_arguments(ARG "TORCH" "PROGRAM;TEST_PARTS;TEST_LOCK" "DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;COLD" "PROGRAM;TEST_PARTS;TEST_LOCK" "DEPS;TEST_DEPS" ${ARGN})
   file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REPLACE "/" "." dotted "${folder}")
   string(REPLACE "/" "_" name "lrti_${folder}")
@@ -41,11 +42,15 @@ function(lrti_folder)
   set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   target_link_libraries(${name} ${scope} ${ARG_DEPS})
   lrti_settings(${name} ${scope} "${ARG_TORCH}")
+  if(ARG_COLD AND sources)
+    lrti_quick_to_compile(${name})
+  endif()
 
   if(ARG_PROGRAM)
     add_executable(${ARG_PROGRAM} main.cc)
     target_link_libraries(${ARG_PROGRAM} PRIVATE ${name})
-    lrti_settings(${ARG_PROGRAM} PRIVATE "${ARG_TORCH}")
+    lrti_settings(${ARG_PROGRAM} PRIVATE "")
+    lrti_quick_to_compile(${ARG_PROGRAM})
     set_target_properties(${ARG_PROGRAM} PROPERTIES
       RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
     install(TARGETS ${ARG_PROGRAM})
@@ -62,8 +67,7 @@ function(lrti_folder)
     if(ARG_TORCH)
       lrti_test_in_parts(${name}_test ${dotted} "${ARG_TEST_PARTS}")
     else()
-      # Two thirds of the time to compile; LibTorch's precompiled header is of one level alone.
-      target_compile_options(${name}_test PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
+      lrti_quick_to_compile(${name}_test)
       set(lock)
       if(ARG_TEST_LOCK)
         set(lock RESOURCE_LOCK ${ARG_TEST_LOCK})
@@ -72,6 +76,11 @@ function(lrti_folder)
         PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1 ${lock})
     endif()
   endif()
+endfunction()
+
+# For what is not hot: two thirds of the time to compile. LibTorch's precompiled header is of one level alone.
+function(lrti_quick_to_compile target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
 endfunction()
 
 # The tests of a program as the ctest tests NAME, or NAME.1 to NAME.<parts>.

@@ -4,6 +4,13 @@
 # Searched in this order: -DLRTI_TORCH_ROOT, TORCH_DIR in the environment, CMAKE_PREFIX_PATH, .venv.
 set(LRTI_TORCH_ROOT "" CACHE PATH "Folder of LibTorch (holds lib/ and include/), or of the torch wheel")
 
+# What an earlier run found itself gives way to TORCH_DIR; what -DLRTI_TORCH_ROOT named does not.
+if(NOT "$ENV{TORCH_DIR}" STREQUAL "" AND LRTI_TORCH_ROOT STREQUAL "${LRTI_TORCH_FOUND}")
+  set(LRTI_TORCH_ROOT "" CACHE PATH "" FORCE)
+  foreach(found LRTI_CUDA_INCLUDE LRTI_CUDART LRTI_NCCL_INCLUDE)
+    unset(${found} CACHE)
+  endforeach()
+endif()
 if(NOT LRTI_TORCH_ROOT)
   file(GLOB venv_torch "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
   foreach(root "$ENV{TORCH_DIR}" ${CMAKE_PREFIX_PATH} ${venv_torch})
@@ -11,6 +18,7 @@ if(NOT LRTI_TORCH_ROOT)
       if(NOT LRTI_TORCH_ROOT AND EXISTS "${candidate}/lib/libtorch_cpu.so")
         get_filename_component(found "${candidate}" REALPATH)
         set(LRTI_TORCH_ROOT "${found}" CACHE PATH "" FORCE)
+        set(LRTI_TORCH_FOUND "${found}" CACHE INTERNAL "LRTI_TORCH_ROOT as it was found here")
       endif()
     endforeach()
   endforeach()

@@ -47,7 +47,9 @@ inline constexpr std::array kPendingReasons = {
                        "It needs more GPUs than its queue may ever use.",
                        "Lower spec.resources.gpus or take another queue (lrti-ctl queues)."},
     PendingReasonFacts{PendingReason::kDependencyWait, "DependencyWait",
-                       "A job that it builds on has not ended.", "Wait for that job."},
+                       "A job that it builds on has not ended. Reserved: this version never gives "
+                       "it.",
+                       "Wait for that job."},
     PendingReasonFacts{PendingReason::kWaitingForQuota, "WaitingForQuota",
                        "Its queue uses all GPUs that it may.",
                        "Wait, or cancel a job of the queue (lrti-ctl list --queue QUEUE)."},
@@ -63,7 +65,9 @@ inline constexpr std::array kPendingReasons = {
                        "By what such jobs took before, no free GPU has memory enough.",
                        "Lower spec.train.micro_batch or clip_frames, or wait for larger GPUs."},
     PendingReasonFacts{PendingReason::kCacheCapacity, "CacheCapacity",
-                       "The hidden-state cache has no room for it.", "Wait, or add a cache node."},
+                       "The hidden-state cache has no room for it. Reserved: this version never "
+                       "gives it.",
+                       "Wait, or add a cache node."},
     PendingReasonFacts{PendingReason::kBackoff, "Backoff",
                        "Its last attempt failed; the next waits a while.",
                        "Wait, or lrti-ctl retry JOB to begin now."},

@@ -1,9 +1,14 @@
 #include <gmock/gmock.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+
+#include <chrono>
+#include <memory>
+#include <vector>
 
 #include "common/base/file_writer.h"
 #include "common/base/status.h"
@@ -71,6 +76,43 @@ TEST(Server, SaysWhenItsAddressIsTaken) {
   const auto second = Server::Start({.listen = address, .security = {}, .services = {}});
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
   EXPECT_THAT(Message(second.status()), HasSubstr(address));
+}
+
+/// A call that reflection leaves open, since it is asked nothing.
+struct OpenCall {
+  OpenCall(grpc::GenericStub& stub, grpc::CompletionQueue& queue)
+      : stream(stub.PrepareCall(
+            &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue)) {
+    void* tag = nullptr;
+    bool ok = false;
+    stream->StartCall(this);
+    queue.Next(&tag, &ok);
+  }
+
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
+  grpc::Status end;
+};
+
+TEST(Server, RefusesCallsBeyondItsThreads) {
+  const auto server =
+      Server::Start({.listen = "127.0.0.1:0", .security = {}, .services = {}, .threads_max = 4});
+  ASSERT_TRUE(server.ok()) << server.status();
+  grpc::GenericStub stub(*MakeChannel(fmt::format("127.0.0.1:{}", (*server)->port()), {}));
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<OpenCall>> calls;
+  for (int i = 0; i < 8; ++i) calls.push_back(std::make_unique<OpenCall>(stub, queue));
+  for (const auto& call : calls) call->stream->Finish(&call->end, call.get());
+  void* tag = nullptr;
+  bool ok = false;
+  const auto patience = std::chrono::system_clock::now() + std::chrono::seconds(10);
+  size_t ended = queue.AsyncNext(&tag, &ok, patience) == grpc::CompletionQueue::GOT_EVENT ? 1 : 0;
+  EXPECT_EQ(ended, 1U) << "all have threads";
+  if (ended > 0) {
+    EXPECT_EQ(static_cast<OpenCall*>(tag)->end.error_code(), grpc::RESOURCE_EXHAUSTED);
+  }
+  for (const auto& call : calls) call->context.TryCancel();
+  for (; ended < calls.size(); ++ended) queue.Next(&tag, &ok);
 }
 
 TEST(Channel, ConnectsToAServer) {

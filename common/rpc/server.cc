@@ -45,6 +45,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
     builder.RegisterService(service);
     parts->names.push_back(name);
   }
+  grpc::ResourceQuota threads("threads");
+  threads.SetMaxThreads(options.threads_max);
+  builder.SetResourceQuota(threads);
   builder.SetMaxReceiveMessageSize(options.message_bytes_max);
   builder.SetMaxSendMessageSize(options.message_bytes_max);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,

@@ -26,7 +26,7 @@ class Server {
     std::vector<std::pair<std::string, grpc::Service*>> services;  // by full name; they outlive it
     int message_bytes_max = kMessageBytesMax;
     int streams_max = 4096;  // of one connection
-    int threads_max = 512;   // that blocking calls take together; beyond it, calls are refused
+    int threads_max = 512;   // of blocking calls; more of those are refused: ResourceExhausted
   };
 
   /// Errors: InvalidArgument for certificates that cannot be read; Unavailable for an address that

@@ -5,16 +5,31 @@
 #include "common/base/status.h"
 #include "common/config/load.h"
 #include "common/config/override.h"
+#include "common/rpc/address.h"
 
 namespace lrti::coordinator {
 namespace {
 
-void CheckTogether(const ProgramConfig& config, config::Findings& findings) {
-  for (const auto& [field, address] : {std::pair{"listen", config.listen}, {"http", config.http}}) {
-    if (address.empty() && field == std::string("http")) continue;
-    const absl::Status status = rpc::CheckListen(address, config.security);
-    if (!status.ok()) findings.Add(field, 0, Message(status));
+// Certificates are gRPC's alone.
+void CheckHttp(const ProgramConfig& config, config::Findings& findings) {
+  if (config.http.empty()) return;
+  if (!rpc::IsIpAddress(rpc::HostOf(config.http))) {
+    findings.Add("http", 0,
+                 fmt::format("'{}' is no IP address and port such as 127.0.0.1:7431", config.http));
+  } else if (!config.insecure && !rpc::IsLoopback(config.http)) {
+    findings.Add(
+        "http", 0,
+        fmt::format("other hosts can connect to {}, and it asks for no password: listen on "
+                    "127.0.0.1, or set insecure: true (--insecure) where you trust the "
+                    "network",
+                    config.http));
   }
+}
+
+void CheckTogether(const ProgramConfig& config, config::Findings& findings) {
+  const absl::Status listen = rpc::CheckListen(config.listen, config.security);
+  if (!listen.ok()) findings.Add("listen", 0, Message(listen));
+  CheckHttp(config, findings);
   const absl::Status files = rpc::CheckFiles(config.security);
   if (!files.ok()) findings.Add("security", 0, Message(files));
   std::set<std::string> names;

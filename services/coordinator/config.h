@@ -91,6 +91,7 @@ struct ProgramConfig {
   JobsConfig jobs;
   rpc::Security security;
   std::string tokens;
+  bool insecure = false;
 
   static auto Fields() {
     return std::tuple{
@@ -113,6 +114,9 @@ struct ProgramConfig {
         config::Field{"tokens", &ProgramConfig::tokens,
                       "File of the tokens that are accepted, a line each as `lrti-ctl token new` "
                       "prints it; empty: everybody who can connect is an admin."},
+        config::Field{"insecure", &ProgramConfig::insecure,
+                      "Allows an HTTP address where other hosts can connect; it asks for no "
+                      "password, and is not encrypted."},
     };
   }
 };

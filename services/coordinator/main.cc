@@ -25,6 +25,8 @@ void AddFlags(shell::ConfigFlags& flags) {
   flags.AddText("--runs", "jobs.runs", "Folder of the jobs' run directories");
   flags.AddTexts("--cache", "cache", "Node of lrti-cache given to jobs (may be repeated)");
   flags.AddText("--tokens", "tokens", "File of the tokens that are accepted");
+  flags.AddSwitch("--insecure", "insecure",
+                  "Allow an HTTP address that other hosts can connect to");
 }
 
 /// Puts folders in place of empty ones. Errors: InvalidArgument without a home.

@@ -3,6 +3,7 @@
 #include <grpcpp/impl/codegen/service_type.h>
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <random>
 
 #include "common/base/file_writer.h"
@@ -67,9 +68,19 @@ absl::Status Program::StartAll() {
   LRTI_ASSIGN_OR_RETURN(access_, ReadAccess(config_.tokens));
   LRTI_ASSIGN_OR_RETURN(journal_, Journal::Open(config_.state));
   LRTI_ASSIGN_OR_RETURN(audit_, Audit::Open(JoinPath(config_.state, "audit.jsonl")));
-  LRTI_ASSIGN_OR_RETURN(engine_, Engine::Start(*journal_, clock_, {.rules = RulesOf(config_)}));
+  const auto forget = [this](const std::string& job) { ForgetLogs(job); };
+  LRTI_ASSIGN_OR_RETURN(
+      engine_,
+      Engine::Start(*journal_, clock_, {.rules = RulesOf(config_), .on_forgotten = forget}));
   LRTI_RETURN_IF_ERROR(shell::ExplainTaken(StartRpc(), kName, "listen"));
   return shell::ExplainTaken(StartHttp(), kName, "http");
+}
+
+void Program::ForgetLogs(const std::string& job) {
+  const absl::Status removed = spool_.Remove(job);
+  if (removed.ok()) return;
+  std::fprintf(stderr, "%s: logs of forgotten job %s: %s\n", kName, job.c_str(),
+               Message(removed).c_str());
 }
 
 absl::Status Program::StartRpc() {

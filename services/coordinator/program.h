@@ -41,6 +41,7 @@ class Program {
   absl::Status StartAll();
   absl::Status StartRpc();
   absl::Status StartHttp();
+  void ForgetLogs(const std::string& job);
 
   const ProgramConfig config_;
   const SystemClock clock_;

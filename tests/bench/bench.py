@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import platform
@@ -19,6 +20,8 @@ from step_process import Rounds, StepProcess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAPER = "LRTI-VSR"
+# A slow machine makes fewer rounds, so that `make bench` stays below ten minutes.
+SECONDS_MAX = {"truncated": 190, "eager": 75, "steps": 28, "frames": 10, "checkpointing": 45}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +117,10 @@ class Bench:
         self.chosen = arguments.network
         self.python = ROOT / ".venv/bin/python"
 
+    def rounds(self, runs, count, what, title, measure=StepProcess.seconds_a_step):
+        seconds_max = math.inf if self.full else SECONDS_MAX[what]
+        return Rounds(runs, count, lambda text: say(f"{title}, {text}"), measure, seconds_max)
+
     def small(self):
         if self.smoke:
             return Size(4, 1, 4, crop=32, rounds=1)
@@ -164,7 +171,7 @@ class Bench:
             # Five steps of TB are one refresh, its long pass included.
             runs = {"plain-8": start(plain[8], 2), "plain-24": start(plain[24], 1),
                     "plain-40": start(plain[40], 1), "tb-8": start(tb, 5)}
-            rounds = Rounds(runs, size.rounds, lambda text: say(f"flow net {section}, {text}"))
+            rounds = self.rounds(runs, size.rounds, "truncated", f"flow net {section}")
             memory = {name: run.peak_bytes() for name, run in runs.items()}
         rows = [Row(f"{section}/step_time/{name}", rounds.median(name), "s") for name in runs]
         rows += [Row(f"{section}/memory/{name}", memory[name] / 2**20, "MiB") for name in runs]
@@ -177,7 +184,7 @@ class Bench:
                             space, PAPER, (">=", goals[1])))
         rows.append(Row(f"{section}/extra_time/tb-8/plain-8", 100 * (rounds.ratio("tb-8", "plain-8") - 1),
                         "%", 12.6, PAPER, ("<=", 20)))
-        print_table(f"Truncated training, flow net {section}; {size}; {size.rounds} rounds", rows)
+        print_table(f"Truncated training, flow net {section}; {size}; {rounds.count} rounds", rows)
         return rows
 
     def has_eager(self):
@@ -195,12 +202,12 @@ class Bench:
             ours = self.ours(size, {"type": "plain", "clip_frames": 8}, 1)
             runs = {"ours": stack.enter_context(contextlib.closing(ours)),
                     "eager": stack.enter_context(contextlib.closing(self.eager(size)))}
-            rounds = Rounds(runs, size.rounds, lambda text: say(f"against eager, {text}"))
+            rounds = self.rounds(runs, size.rounds, "eager", "against eager")
         rows = [Row("eager/step_time/ours", rounds.median("ours"), "s", rounds.median("eager"),
                     "PyTorch eager"),
                 Row("eager/speed_ratio/eager/ours", rounds.ratio("eager", "ours"), "x", 1.0, "PyTorch eager",
                     (">=", 1.0))]
-        print_table(f"One step against PyTorch eager; {size}, L=8, flow net trained; {size.rounds} rounds", rows)
+        print_table(f"One step against PyTorch eager; {size}, L=8, flow net trained; {rounds.count} rounds", rows)
         return rows
 
     def every_network(self):
@@ -212,7 +219,7 @@ class Bench:
         sizes = "\n".join(f"  {network.name} {network.options or 'as published'}" for network in self.networks())
         blocks = ", blocks of transformers recomputed" if self.full else ""
         print_table(f"Every network against PyTorch eager; clips of 4 frames, crop {self.small().crop}, batch 1, "
-                    f"fp32{blocks}; {count} rounds\n{sizes}", rows)
+                    f"fp32{blocks}; at most {count} rounds\n{sizes}", rows)
         print("  Eager's deformable convolution (basicvsr_plusplus) is made of grid_sample, no compiled operator.")
         return rows
 
@@ -220,9 +227,8 @@ class Bench:
         with contextlib.ExitStack() as stack:
             ours, eager = (stack.enter_context(contextlib.closing(run)) for run in self.both(network))
             runs = {"ours": ours, "eager": eager}
-            steps = Rounds(runs, count, lambda text: say(f"{network.name}, steps, {text}"))
-            frames = Rounds(runs, count, lambda text: say(f"{network.name}, inference, {text}"),
-                            StepProcess.seconds_a_frame)
+            steps = self.rounds(runs, count, "steps", f"{network.name}, steps")
+            frames = self.rounds(runs, count, "frames", f"{network.name}, inference", StepProcess.seconds_a_frame)
         for unit, rounds in (("step", steps), ("frame", frames)):
             yield Row(f"networks/{unit}_time/{network.name}", rounds.median("ours"), "s", rounds.median("eager"),
                       "PyTorch eager")
@@ -255,7 +261,7 @@ class Bench:
                 fields = {"spec.data.train.crop": crop, "spec.train.activation_checkpointing": on}
                 return stack.enter_context(contextlib.closing(self.ours_of("lrti_vsr", model, tb, 2, fields)))
             runs = {"kept": start("false"), "recomputed": start("true")}
-            rounds = Rounds(runs, count, lambda text: say(f"checkpointing, {text}"))
+            rounds = self.rounds(runs, count, "checkpointing", "checkpointing")
             memory = {name: run.peak_bytes() for name, run in runs.items()}
         rows = [Row(f"checkpointing/step_time/{name}", rounds.median(name), "s") for name in runs]
         rows += [Row(f"checkpointing/memory/{name}", memory[name] / 2**20, "MiB") for name in runs]
@@ -263,7 +269,7 @@ class Bench:
         rows += [Row("checkpointing/memory_ratio/kept/recomputed", memory["kept"] / memory["recomputed"], "x"),
                  Row("checkpointing/extra_time/recomputed/kept", extra, "%")]
         print_table("TB-8 (T=16, N=2) of lrti_vsr, inner values of blocks kept or computed again; "
-                    f"crop {crop}, {count} rounds\n  {model}", rows)
+                    f"crop {crop}, {rounds.count} rounds\n  {model}", rows)
         return rows
 
 

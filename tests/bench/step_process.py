@@ -2,8 +2,10 @@
 
 import collections
 import json
+import math
 import statistics
 import subprocess
+import time
 
 
 class StepProcess:
@@ -54,17 +56,27 @@ class StepProcess:
 
 
 class Rounds:
-    """Seconds of several runs, a step unless `measure` says otherwise, measured in turn, round by round."""
+    """Seconds of several runs, a step unless `measure` says otherwise, measured in turn, round by round.
 
-    def __init__(self, runs, count, say, measure=StepProcess.seconds_a_step):
+    `count` rounds, or as many as end within `seconds_max`, warm-up included, and at least one.
+    """
+
+    def __init__(self, runs, count, say, measure=StepProcess.seconds_a_step, seconds_max=math.inf):
         self.seconds = collections.defaultdict(list)
+        self.count = 0  # of the rounds that were made
+        begin = time.monotonic()
         for name, run in runs.items():
             say(f"warm-up: {name}")
             measure(run)
-        for number in range(count):
+        while self.count < count:
+            round_began = time.monotonic()
             for name, run in runs.items():
                 self.seconds[name].append(measure(run))
-            say(f"round {number + 1} of {count}")
+            self.count += 1
+            say(f"round {self.count} of {count}")
+            now = time.monotonic()
+            if now - begin + (now - round_began) > seconds_max:
+                break
 
     def median(self, name):
         return statistics.median(self.seconds[name])

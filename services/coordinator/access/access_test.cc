@@ -74,13 +74,18 @@ TEST(Audit, WritesALineForEveryChange) {
   auto audit = Audit::Open(folder / "audit.jsonl");
   ASSERT_TRUE(audit.ok()) << audit.status();
   EXPECT_TRUE(
-      audit->Write({{.user = "ada"}, "CancelJob", "lrti-abc", absl::OkStatus()}, absl::UnixEpoch())
-          .ok());
+      audit->Write({"ada", "CancelJob", "lrti-abc", "", absl::OkStatus()}, absl::UnixEpoch()).ok());
+  EXPECT_TRUE(audit
+                  ->Write({"", "SetPriority", "lrti-abc", "70", absl::UnauthenticatedError("who?")},
+                          absl::UnixEpoch())
+                  .ok());
   std::stringstream text;
   text << std::ifstream(folder / "audit.jsonl").rdbuf();
   EXPECT_EQ(text.str(),
             "{\"ts\":\"1970-01-01T00:00:00.000000Z\",\"user\":\"ada\",\"verb\":\"CancelJob\","
-            "\"object\":\"lrti-abc\",\"outcome\":\"OK\"}\n");
+            "\"object\":\"lrti-abc\",\"outcome\":\"OK\"}\n"
+            "{\"ts\":\"1970-01-01T00:00:00.000000Z\",\"user\":\"\",\"verb\":\"SetPriority\","
+            "\"object\":\"lrti-abc\",\"detail\":\"70\",\"outcome\":\"UNAUTHENTICATED\"}\n");
 }
 
 }  // namespace

@@ -16,12 +16,13 @@ absl::StatusOr<Audit> Audit::Open(const std::string& path) {
 }
 
 absl::Status Audit::Write(const Entry& entry, absl::Time now) {
-  const nlohmann::ordered_json line = {
+  nlohmann::ordered_json line = {
       {"ts", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", now, absl::UTCTimeZone())},
-      {"user", entry.caller.user},
+      {"user", entry.user},
       {"verb", entry.verb},
-      {"object", entry.object},
-      {"outcome", absl::StatusCodeToString(entry.outcome.code())}};
+      {"object", entry.object}};
+  if (!entry.detail.empty()) line["detail"] = entry.detail;
+  line["outcome"] = absl::StatusCodeToString(entry.outcome.code());
   const std::string text =
       line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   MutexLock lock(*mutex_);

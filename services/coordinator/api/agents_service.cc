@@ -36,9 +36,18 @@ class AgentsService final : public v1::Agents::Service {
     return answer;
   }
 
+  // One machine must not speak for another: it could end the ranks there.
   absl::Status Authorize(const grpc::ServerContext& context, const std::string& agent) const {
     LRTI_ASSIGN_OR_RETURN(const Caller caller, CallerOf(context, parts_.access, agent));
-    return Allow(caller, Role::kAgent, "");
+    LRTI_RETURN_IF_ERROR(Allow(caller, Role::kAgent, ""));
+    if (caller.role != Role::kAgent || caller.user == "*" || caller.user == agent) {
+      return absl::OkStatus();
+    }
+    return Error(
+        absl::StatusCode::kPermissionDenied,
+        "this token is for agent {}, and this is agent {}; `lrti-ctl token new --role agent "
+        "--user {}` makes one for it",
+        caller.user, agent, agent);
   }
 
   absl::Status Do(const grpc::ServerContext& context, const v1::SyncRequest& request,

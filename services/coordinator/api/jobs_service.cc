@@ -3,6 +3,7 @@
 #include <grpcpp/server_context.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <utility>
 
@@ -15,11 +16,13 @@
 #include "services/coordinator/api/shown_job.h"
 #include "services/coordinator/api/streams.h"
 #include "services/coordinator/api/times.h"
+#include "services/coordinator/state/text.h"
 
 namespace lrti::coordinator {
 namespace {
 
 constexpr int64_t kPageMax = 1000;
+constexpr size_t kAuditTextMax = 1024;
 
 template <typename Message>
 Reader<Message> ReaderOf(const grpc::ServerContext& context, grpc::ServerWriter<Message>& writer) {
@@ -33,9 +36,10 @@ class JobsService final : public v1::Coordinator::Service {
 
   grpc::Status SubmitJob(grpc::ServerContext* context, const v1::SubmitJobRequest* request,
                          v1::Job* response) override {
-    return Change(*context, "SubmitJob", request->user(), [&](const Caller& caller, Seen& seen) {
-      return Submit(caller, *request, *response, seen);
-    });
+    return Change(*context, "SubmitJob", request->user(), {},
+                  [&](const Caller& caller, Seen& seen) {
+                    return Submit(caller, *request, *response, seen);
+                  });
   }
   grpc::Status PauseJob(grpc::ServerContext* context, const v1::JobRequest* request,
                         v1::Job* response) override {
@@ -55,11 +59,13 @@ class JobsService final : public v1::Coordinator::Service {
   }
   grpc::Status SetPriority(grpc::ServerContext* context, const v1::SetPriorityRequest* request,
                            v1::Job* response) override {
-    return Change(*context, "SetPriority", request->user(), [&](const Caller& caller, Seen& seen) {
-      return WithJob(caller, Role::kUser, request->job(), *response, seen, [&] {
-        return parts_.engine.SetPriority(request->job(), request->priority(), caller.user);
-      });
-    });
+    const Seen asked{request->job(), std::to_string(request->priority())};
+    return Change(
+        *context, "SetPriority", request->user(), asked, [&](const Caller& caller, Seen& seen) {
+          return WithJob(caller, Role::kUser, *response, seen, [&] {
+            return parts_.engine.SetPriority(seen.object, request->priority(), caller.user);
+          });
+        });
   }
   grpc::Status DrainAgent(grpc::ServerContext* context, const v1::AgentRequest* request,
                           v1::Agent* response) override {
@@ -113,10 +119,12 @@ class JobsService final : public v1::Coordinator::Service {
   }
   grpc::Status ListAgents(grpc::ServerContext* context, const v1::ListAgentsRequest*,
                           v1::ListAgentsResponse* response) override {
-    return Look(*context, "ListAgents", [&](const Caller&) {
+    return Look(*context, "ListAgents", [&](const Caller& caller) {
       parts_.engine.Read([&](const Book& book, const Live& live, Moment now) {
         for (const auto& [id, agent] : book.agents) {
-          Fill(agent, book, live, now, *response->add_agents());
+          v1::Agent& message = *response->add_agents();
+          Fill(agent, book, live, now, message);
+          HideJobs(caller, book, message);
         }
       });
       return absl::OkStatus();
@@ -150,27 +158,28 @@ class JobsService final : public v1::Coordinator::Service {
 
   grpc::Status WatchJobs(grpc::ServerContext* context, const v1::WatchJobsRequest* request,
                          grpc::ServerWriter<v1::JobEvent>* writer) override {
-    return Look(*context, "WatchJobs", [&](const Caller& caller) {
+    return Serve(*context, "WatchJobs", [&](const Caller& caller) {
       return coordinator::WatchJobs(parts_, caller, *request, ReaderOf(*context, *writer));
     });
   }
   grpc::Status TailLogs(grpc::ServerContext* context, const v1::TailLogsRequest* request,
                         grpc::ServerWriter<v1::LogChunk>* writer) override {
-    return Look(*context, "TailLogs", [&](const Caller& caller) {
+    return Serve(*context, "TailLogs", [&](const Caller& caller) {
       return coordinator::TailLogs(parts_, caller, *request, ReaderOf(*context, *writer));
     });
   }
   grpc::Status StreamMetrics(grpc::ServerContext* context, const v1::StreamMetricsRequest* request,
                              grpc::ServerWriter<v1::MetricEvents>* writer) override {
-    return Look(*context, "StreamMetrics", [&](const Caller& caller) {
+    return Serve(*context, "StreamMetrics", [&](const Caller& caller) {
       return coordinator::StreamMetrics(parts_, caller, *request, ReaderOf(*context, *writer));
     });
   }
 
  private:
-  // What a change turned out to be about, for the audit.
+  // What a change is about, for the audit: at first in the caller's words.
   struct Seen {
     std::string object;
+    std::string detail;
   };
 
   grpc::Status Answer(const std::string& method, const absl::Status& status) {
@@ -186,41 +195,64 @@ class JobsService final : public v1::Coordinator::Service {
     return Answer(method, caller.ok() ? body(*caller) : caller.status());
   }
 
+  // A stream keeps its thread for as long as its reader likes: beyond a bound they are refused, so
+  // that all other calls find one.
+  template <typename Body>
+  grpc::Status Serve(const grpc::ServerContext& context, const std::string& method,
+                     const Body& body) {
+    return Look(context, method, [&](const Caller& caller) -> absl::Status {
+      const bool room = ++streams_ <= parts_.streams_max;
+      const absl::Status outcome =
+          room ? body(caller)
+               : Error(absl::StatusCode::kResourceExhausted,
+                       "{} streams of logs, metrics and jobs are open, and no more are taken; try "
+                       "again in a while",
+                       parts_.streams_max);
+      --streams_;
+      return outcome;
+    });
+  }
+
   // A call that changes something: granted or not, it is written down.
   template <typename Body>
   grpc::Status Change(const grpc::ServerContext& context, const std::string& method,
-                      const std::string& claimed, const Body& body) {
+                      const std::string& claimed, Seen seen, const Body& body) {
     const auto caller = CallerOf(context, parts_.access, claimed);
-    if (!caller.ok()) return Answer(method, caller.status());
-    Seen seen;
-    const absl::Status outcome = body(*caller, seen);
+    const absl::Status outcome = caller.ok() ? body(*caller, seen) : caller.status();
     const absl::Status written =
-        parts_.audit.Write({*caller, method, seen.object, outcome}, parts_.clock.Now());
+        parts_.audit.Write({.user = caller.ok() ? caller->user : "",
+                            .verb = method,
+                            .object = CleanLine(seen.object, kAuditTextMax),
+                            .detail = CleanLine(seen.detail, kAuditTextMax),
+                            .outcome = outcome},
+                           parts_.clock.Now());
     if (!written.ok()) {
       std::fprintf(stderr, "lrti-coordinator: audit: %s\n", Message(written).c_str());
     }
     return Answer(method, outcome);
   }
 
-  // Changes a job that the caller may change, and shows it.
+  // Changes the job of this name if the caller may change it, and shows it. `change` goes by the id
+  // that `seen` has then: another job may have the name's letters by now.
   template <typename Do>
-  absl::Status WithJob(const Caller& caller, Role role, const std::string& name, v1::Job& response,
-                       Seen& seen, const Do& change) {
-    seen.object = name;
+  absl::Status WithJob(const Caller& caller, Role role, v1::Job& response, Seen& seen,
+                       const Do& change) {
     v1::Job before;
-    LRTI_RETURN_IF_ERROR(ShowJob(parts_, caller, name, /*with_config=*/false, before));
+    LRTI_RETURN_IF_ERROR(ShowJob(parts_, caller, seen.object, /*with_config=*/false, before));
     seen.object = before.id();
     LRTI_RETURN_IF_ERROR(Allow(caller, role, before.project()));
     LRTI_RETURN_IF_ERROR(change().status());
-    return ShowJob(parts_, caller, before.id(), /*with_config=*/false, response);
+    return ShowJob(parts_, caller, seen.object, /*with_config=*/false, response);
   }
 
   grpc::Status Control(const grpc::ServerContext& context, const std::string& method, Verb verb,
                        const v1::JobRequest& request, v1::Job& response) {
-    return Change(context, method, request.user(), [&](const Caller& caller, Seen& seen) {
-      return WithJob(caller, Role::kUser, request.job(), response, seen,
-                     [&] { return parts_.engine.Control(verb, request.job(), caller.user); });
-    });
+    return Change(context, method, request.user(), {request.job(), ""},
+                  [&](const Caller& caller, Seen& seen) {
+                    return WithJob(caller, Role::kUser, response, seen, [&] {
+                      return parts_.engine.Control(verb, seen.object, caller.user);
+                    });
+                  });
   }
 
   absl::Status Submit(const Caller& caller, const v1::SubmitJobRequest& request, v1::Job& response,
@@ -230,17 +262,17 @@ class JobsService final : public v1::Coordinator::Service {
                                     .hold = request.hold(),
                                     .user = caller.user,
                                     .group = request.group()};
-    LRTI_ASSIGN_OR_RETURN(const Submission submission, ReadSubmission(arguments));
+    LRTI_ASSIGN_OR_RETURN(Submission submission, ReadSubmission(arguments));
     LRTI_RETURN_IF_ERROR(Allow(caller, Role::kUser, submission.project));
-    LRTI_ASSIGN_OR_RETURN(seen.object, parts_.engine.Submit(arguments));
+    LRTI_ASSIGN_OR_RETURN(seen.object, parts_.engine.Submit(std::move(submission)));
     return ShowJob(parts_, caller, seen.object, /*with_config=*/true, response);
   }
 
   grpc::Status SetMode(const grpc::ServerContext& context, const std::string& method,
                        AgentMode mode, const v1::AgentRequest& request, v1::Agent& response) {
+    const Seen asked{request.agent(), request.message()};
     return Change(
-        context, method, request.user(), [&](const Caller& caller, Seen& seen) -> absl::Status {
-          seen.object = request.agent();
+        context, method, request.user(), asked, [&](const Caller& caller, Seen&) -> absl::Status {
           LRTI_RETURN_IF_ERROR(Allow(caller, Role::kAdmin, ""));
           LRTI_RETURN_IF_ERROR(
               parts_.engine.SetAgentMode(request.agent(), mode, request.message(), caller.user));
@@ -252,6 +284,17 @@ class JobsService final : public v1::Coordinator::Service {
           });
           return absl::OkStatus();
         });
+  }
+
+  // Who may not see a job does not learn where it runs.
+  static void HideJobs(const Caller& caller, const Book& book, v1::Agent& agent) {
+    for (v1::Gpu& gpu : *agent.mutable_gpus()) {
+      const JobRecord* const job = FindJob(book, gpu.job());
+      if (job == nullptr || Allow(caller, Role::kViewer, job->submission->project).ok()) continue;
+      gpu.clear_job();
+      gpu.clear_attempt();
+      gpu.clear_rank();
+    }
   }
 
   absl::Status Validate(const v1::ValidateJobRequest& request, v1::ValidateJobResponse& response) {
@@ -334,6 +377,7 @@ class JobsService final : public v1::Coordinator::Service {
   }
 
   Parts parts_;
+  std::atomic<int> streams_ = 0;
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ std::vector<int64_t> LogTail::Ranks() const {
 }
 
 absl::StatusOr<bool> LogTail::Advance(const Take& take) {
+  if (request_.attempt < 1) return true;
   for (const int64_t rank : Ranks()) {
     if (complete_.contains(rank)) continue;
     LRTI_ASSIGN_OR_RETURN(const bool wanted, AdvanceRank(rank, take));
@@ -41,10 +42,14 @@ absl::StatusOr<bool> LogTail::AdvanceRank(int64_t rank, const Take& take) {
   for (;;) {
     LRTI_ASSIGN_OR_RETURN(SpoolStore::Piece piece, spool_.Read(name, offset, kChunkBytesMax));
     const uint64_t end = offset + piece.data.size();
-    const bool complete = piece.complete && end >= piece.size;
-    if (piece.data.empty() && !complete) return true;
-    if (!take({request_.attempt, rank, offset, std::move(piece.data), complete})) return false;
-    offset = end;
+    const bool at_end = piece.complete && end >= piece.size;
+    if (piece.data.empty() && !at_end) return true;
+    // What was not kept is told by itself, after all that was.
+    const bool complete = at_end && (piece.data.empty() || piece.written <= end);
+    const uint64_t missing = complete && piece.written > end ? piece.written - end : 0;
+    if (!take({request_.attempt, rank, offset + missing, std::move(piece.data), complete, missing}))
+      return false;
+    offset = end + missing;
     if (complete) {
       complete_.insert(rank);
       return true;

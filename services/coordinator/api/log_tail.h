@@ -17,7 +17,7 @@ class LogTail {
  public:
   struct Request {
     std::string job;
-    int64_t attempt = 0;  // to begin with
+    int64_t attempt = 0;  // to begin with; 0: the first, which is yet to come
     int64_t rank = -1;    // this one alone; -1: all
     int64_t tail_lines = 0;
     std::map<int64_t, uint64_t> offsets;  // where to go on in `attempt`, by rank
@@ -29,6 +29,7 @@ class LogTail {
     uint64_t offset = 0;
     std::string data;
     bool complete = false;
+    uint64_t missing = 0;  // bytes right before `offset` that were not kept
   };
   /// Takes a chunk; false: the reader is gone.
   using Take = std::function<bool(Chunk)>;

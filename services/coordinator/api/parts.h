@@ -27,6 +27,7 @@ struct Parts {
   absl::Time started;
   std::vector<std::string> cache_endpoints;  // given to jobs that name none
   std::string cache_secret;                  // tokens of jobs are made of it
+  int streams_max = 256;  // that are open together; each holds one of the server's threads
 };
 
 }  // namespace lrti::coordinator

@@ -3,6 +3,7 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 #include "common/base/files.h"
@@ -50,7 +51,8 @@ class ServicesTest : public ::testing::Test {
                       .state_dir = folder_.path(),
                       .started = clock_.Now(),
                       .cache_endpoints = {"unix:/cache.sock"},
-                      .cache_secret = "secret"};
+                      .cache_secret = "secret",
+                      .streams_max = 2};
     jobs_service_ = MakeJobsService(parts);
     agents_service_ = MakeAgentsService(parts);
     server_ = *rpc::Server::Start({.listen = "127.0.0.1:0",
@@ -107,14 +109,15 @@ class ServicesTest : public ::testing::Test {
     }
     return report;
   }
-  absl::StatusOr<v1::SyncResponse> Sync(const v1::SyncRequest& report) {
-    return Call(*agents_, &v1::Agents::Stub::Sync, report);
+  absl::StatusOr<v1::SyncResponse> Sync(const v1::SyncRequest& report,
+                                        const std::string& token = "") {
+    return Call(*agents_, &v1::Agents::Stub::Sync, report, token);
   }
 
   /// Reports until something is assigned.
-  v1::Assignment Assigned(const v1::SyncRequest& report) {
+  v1::Assignment Assigned(const v1::SyncRequest& report, const std::string& token = "") {
     for (int i = 0; i < 200; ++i) {
-      const auto answer = Sync(report);
+      const auto answer = Sync(report, token);
       EXPECT_TRUE(answer.ok()) << answer.status();
       if (answer.ok() && answer->assignments_size() > 0) return answer->assignments(0);
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -239,6 +242,24 @@ TEST_F(ServicesTest, WatchersSeeWhatIsAndWhatChanges) {
   reader->Finish();
 }
 
+TEST_F(ServicesTest, StreamsLeaveRoomForOtherCalls) {
+  ASSERT_TRUE(Submit("r1", Config("a")).ok());
+  std::array<grpc::ClientContext, 3> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::JobEvent>>> readers;
+  v1::JobEvent event;
+  for (size_t i = 0; i < contexts.size(); ++i) {
+    rpc::Prepare(contexts[i], absl::Seconds(20), "");
+    readers.push_back(jobs_->WatchJobs(&contexts[i], v1::WatchJobsRequest()));
+    EXPECT_EQ(readers[i]->Read(&event), i < 2);
+  }
+  EXPECT_EQ(readers[2]->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Submit("r2", Config("b")).ok());
+  for (size_t i = 0; i < 2; ++i) {
+    contexts[i].TryCancel();
+    readers[i]->Finish();
+  }
+}
+
 TEST_F(ServicesTest, ExplainSaysWhatToDo) {
   const auto job = Submit("r1", Config("a"));
   v1::JobRequest request;
@@ -254,7 +275,8 @@ Access Tokens() {
     return "sha256:" + Sha256Hex(token) + " " + rest + "\n";
   };
   return *Access::Parse(line("look", "viewer demo vera") + line("use", "user demo uma") +
-                        line("other", "user elsewhere otto") + line("agent", "agent * here"));
+                        line("other", "user elsewhere otto") + line("agent", "agent * here") +
+                        line("any agent", "agent * *"));
 }
 
 class TokensTest : public ServicesTest {
@@ -280,6 +302,46 @@ TEST_F(TokensTest, RolesAndProjectsDecide) {
   const auto audit = ReadFile(folder_ / "audit.jsonl", 1 << 20);
   EXPECT_THAT(*audit, HasSubstr("\"user\":\"vera\",\"verb\":\"CancelJob\",\"object\":\"" +
                                 job->id() + "\",\"outcome\":\"PERMISSION_DENIED\""));
+}
+
+TEST_F(TokensTest, AnAgentSpeaksForItselfAlone) {
+  EXPECT_TRUE(Sync(Report(), "agent").ok());
+  v1::SyncRequest report = Report();
+  report.set_agent("there");
+  const absl::Status refused = Sync(report, "agent").status();
+  EXPECT_TRUE(absl::IsPermissionDenied(refused));
+  EXPECT_THAT(Message(refused), HasSubstr("token is for agent here, and this is agent there"));
+  EXPECT_TRUE(Sync(report, "any agent").ok()) << "the user of its token is *";
+}
+
+TEST_F(TokensTest, AnAgentsJobsAreShownToWhoMaySeeThem) {
+  const auto job = Submit("r", Config("a"), "use");
+  ASSERT_TRUE(job.ok()) << job.status();
+  Assigned(Report(), "agent");
+  const auto job_of_gpu = [&](const std::string& token) {
+    const auto listed =
+        Call(*jobs_, &v1::Coordinator::Stub::ListAgents, v1::ListAgentsRequest(), token);
+    return listed->agents(0).gpus(0).job();
+  };
+  EXPECT_EQ(job_of_gpu("look"), job->id());
+  EXPECT_EQ(job_of_gpu("other"), "");
+}
+
+TEST_F(TokensTest, TheAuditNamesWhatNobodyKnownAskedForAndWithWhat) {
+  v1::SetPriorityRequest priority;
+  priority.set_job("lrti-abc");
+  priority.set_priority(70);
+  EXPECT_TRUE(absl::IsUnauthenticated(
+      Call(*jobs_, &v1::Coordinator::Stub::SetPriority, priority, "wrong").status()));
+  v1::AgentRequest drain;
+  drain.set_agent("here");
+  drain.set_message("a new disk");
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      Call(*jobs_, &v1::Coordinator::Stub::DrainAgent, drain, "use").status()));
+  const auto audit = ReadFile(folder_ / "audit.jsonl", 1 << 20);
+  EXPECT_THAT(*audit, HasSubstr("\"user\":\"\",\"verb\":\"SetPriority\",\"object\":\"lrti-abc\","
+                                "\"detail\":\"70\",\"outcome\":\"UNAUTHENTICATED\""));
+  EXPECT_THAT(*audit, HasSubstr("\"object\":\"here\",\"detail\":\"a new disk\""));
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ v1::LogChunk MessageOf(LogTail::Chunk chunk) {
   message.set_offset(chunk.offset);
   message.set_data(std::move(chunk.data));
   message.set_complete(chunk.complete);
+  message.set_missing_bytes(chunk.missing);
   return message;
 }
 

@@ -21,12 +21,13 @@ class TailTest : public ::testing::Test {
     ASSERT_TRUE(spool_.Append(name, piece->size, text, complete).ok());
   }
 
-  /// What one look adds, as `attempt/rank@offset:data`, `$` for complete.
+  /// What one look adds, as `attempt/rank@offset:data`, `$` for complete, `-5` for missing bytes.
   std::vector<std::string> Look(LogTail& tail) {
     std::vector<std::string> seen;
     const auto wanted = tail.Advance([&](const LogTail::Chunk& chunk) {
-      seen.push_back(fmt::format("{}/{}@{}:{}{}", chunk.attempt, chunk.rank, chunk.offset,
-                                 chunk.data, chunk.complete ? "$" : ""));
+      seen.push_back(fmt::format("{}/{}@{}:{}{}{}", chunk.attempt, chunk.rank, chunk.offset,
+                                 chunk.data, chunk.complete ? "$" : "",
+                                 chunk.missing > 0 ? fmt::format("-{}", chunk.missing) : ""));
       return true;
     });
     EXPECT_TRUE(wanted.ok() && *wanted) << wanted.status();
@@ -68,6 +69,24 @@ TEST_F(TailTest, MovesToTheNextAttemptFromItsBegin) {
   EXPECT_THAT(Look(tail), ElementsAre("1/0@0:old$"));
   tail.MoveTo(2);
   EXPECT_THAT(Look(tail), ElementsAre("2/0@0:new"));
+}
+
+TEST_F(TailTest, WaitsForAnAttemptThatIsYetToCome) {
+  LogTail tail(spool_, {.job = kJob, .attempt = 0, .rank = 0});
+  EXPECT_THAT(Look(tail), ElementsAre());
+  Write(1, 0, Stream::kLog, "begun", false);
+  tail.MoveTo(1);
+  EXPECT_THAT(Look(tail), ElementsAre("1/0@0:begun"));
+}
+
+TEST_F(TailTest, SaysHowMuchWasNotKept) {
+  SpoolStore small(folder_ / "small", 10);
+  const SpoolName name{kJob, 1, 0, Stream::kLog};
+  ASSERT_TRUE(small.Append(name, 0, "0123456789abc", true).ok());
+  LogTail tail(small, {.job = kJob, .attempt = 1});
+  EXPECT_THAT(Look(tail), ElementsAre("1/0@0:0123456789", "1/0@13:$-3"));
+  LogTail resumed(small, {.job = kJob, .attempt = 1, .offsets = {{0, 13}}});
+  EXPECT_THAT(Look(resumed), ElementsAre("1/0@13:$")) << "and that once";
 }
 
 TEST_F(TailTest, EventsComeAsWholeLinesWithoutHeartbeats) {

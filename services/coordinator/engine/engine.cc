@@ -37,6 +37,9 @@ void ApplyTo(const Entry& entry, View& view) {
   if (const auto* ended = std::get_if<AttemptEnded>(&entry.update)) {
     view.live.attempts.erase(ended->job);
   }
+  if (const auto* forgotten = std::get_if<AgentForgotten>(&entry.update)) {
+    view.live.agents.erase(forgotten->agent);
+  }
 }
 
 /// Real time, for waits and statistics only.
@@ -52,9 +55,10 @@ class ThreadedEngine final : public Engine {
         options_(std::move(options)),
         steady_offset_(OffsetOf(book, clock)),
         queue_(options_.queue_max),
-        snapshot_seq_(book.seq) {
+        snapshot_seq_(journal.snapshot_seq()) {
     working_.book = book;
     working_.live.began = Now().steady;
+    looked_ = working_.live.began;
     visible_.book = std::move(book);
     visible_.live.began = working_.live.began;
     if (!options_.new_job_id) options_.new_job_id = NewJobId;
@@ -72,8 +76,7 @@ class ThreadedEngine final : public Engine {
 
   // Commands.
 
-  absl::StatusOr<std::string> Submit(const SubmitArguments& arguments) override {
-    LRTI_ASSIGN_OR_RETURN(Submission submission, ReadSubmission(arguments));
+  absl::StatusOr<std::string> Submit(Submission submission) override {
     const auto shared = std::make_shared<const Submission>(std::move(submission));
     absl::Status status;
     for (int i = 0; i < kJobIdTries; ++i) {
@@ -264,6 +267,7 @@ class ThreadedEngine final : public Engine {
   void Batch(const std::vector<Command>& batch) {
     if (batch.empty()) return;
     const Moment now = Now();
+    ForgiveStall(now);
     std::vector<Entry> entries;
     std::vector<Decided> decided;
     for (const Command& command : batch) {
@@ -284,6 +288,16 @@ class ThreadedEngine final : public Engine {
       batch[i].reply->Set(committed.ok() || !decided[i].status.ok() ? decided[i].status
                                                                     : committed);
     }
+  }
+
+  /// What agents said while this thread stood still (a disk that hung, a stopped process) waits in
+  /// the queue yet, or came to nothing: that is no silence of theirs.
+  void ForgiveStall(Moment now) {
+    const absl::Duration away = now.steady - std::exchange(looked_, now.steady);
+    if (away <= std::max(options_.rules.lease / 2, 4 * options_.tick)) return;
+    working_.live.began = now.steady;
+    MutexLock lock(mutex_);
+    visible_.live.began = now.steady;
   }
 
   /// Makes the updates part of the working book.
@@ -337,6 +351,7 @@ class ThreadedEngine final : public Engine {
   void RunCycle() {
     const absl::Duration begin = Elapsed();
     const Moment now = Now();
+    ForgiveStall(now);
     std::vector<Entry> entries;
     Take(Tick(working_.book, working_.live, options_.rules, now), now, entries);
     Plan plan = Schedule(working_.book, working_.live, options_.rules, now);
@@ -356,11 +371,20 @@ class ThreadedEngine final : public Engine {
         changed_.notify_all();
       }
     }
+    if (committed) TellForgotten(entries);
     cycle_pause_ = std::max(options_.cycle_pause, 2 * decided);
     cycle_end_ = Elapsed();
     next_cycle_ = cycle_end_ + options_.tick;
     if (committed && !entries.empty()) Hurry();
     ProbeIfTroubled();
+  }
+
+  void TellForgotten(const std::vector<Entry>& entries) const {
+    if (!options_.on_forgotten) return;
+    for (const Entry& entry : entries) {
+      const auto* forgotten = std::get_if<JobForgotten>(&entry.update);
+      if (forgotten != nullptr) options_.on_forgotten(forgotten->job);
+    }
   }
 
   /// Something changed: the next cycle comes early, yet leaves time for commands.
@@ -391,6 +415,7 @@ class ThreadedEngine final : public Engine {
 
   View working_;
   uint64_t snapshot_seq_;
+  absl::Duration looked_;  // steady; when it last read the clock to decide something
   absl::Duration next_cycle_;
   absl::Duration cycle_end_;
   absl::Duration cycle_pause_;
@@ -411,6 +436,11 @@ class ThreadedEngine final : public Engine {
 };
 
 }  // namespace
+
+absl::StatusOr<std::string> Engine::Submit(const SubmitArguments& arguments) {
+  LRTI_ASSIGN_OR_RETURN(Submission submission, ReadSubmission(arguments));
+  return Submit(std::move(submission));
+}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(Journal& journal, const Clock& clock,
                                                       Options options) {

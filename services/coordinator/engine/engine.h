@@ -60,6 +60,8 @@ class Engine {
     absl::Duration call_timeout = absl::Seconds(30);
     uint64_t snapshot_every = 50'000;         // updates
     std::function<std::string()> new_job_id;  // empty: lrti- and 10 random letters
+    // Called by the thread, without its lock, for each job that the journal has dropped.
+    std::function<void(const std::string& job)> on_forgotten;
   };
 
   /// Loads the journal and starts the thread. `journal` and `clock` outlive the engine.
@@ -70,8 +72,10 @@ class Engine {
   /// Ends the thread; what waits in the queue gets Cancelled.
   virtual ~Engine() = default;
 
-  /// The job's id. Parses the YAML in the caller's thread.
-  virtual absl::StatusOr<std::string> Submit(const SubmitArguments& arguments) = 0;
+  /// The job's id. The first parses the YAML in the caller's thread; its errors: as ReadSubmission,
+  /// too.
+  absl::StatusOr<std::string> Submit(const SubmitArguments& arguments);
+  virtual absl::StatusOr<std::string> Submit(Submission submission) = 0;
 
   /// The job's full id; `name` may be any beginning of it.
   virtual absl::StatusOr<std::string> Control(Verb verb, const std::string& name,

@@ -42,7 +42,12 @@ class FickleJournal final : public Journal {
     if (full) return absl::ResourceExhaustedError("disk full");
     return inner_->Append(entries);
   }
-  absl::Status WriteSnapshot(const Book& book) override { return inner_->WriteSnapshot(book); }
+  absl::Status WriteSnapshot(const Book& book) override {
+    if (full) return absl::ResourceExhaustedError("disk full");
+    ++snapshots;
+    return inner_->WriteSnapshot(book);
+  }
+  uint64_t snapshot_seq() const override { return inner_->snapshot_seq(); }
   absl::Status Probe() override {
     return full ? absl::ResourceExhaustedError("disk full") : inner_->Probe();
   }
@@ -52,6 +57,7 @@ class FickleJournal final : public Journal {
   }
 
   std::atomic<bool> full = false;
+  std::atomic<int> snapshots = 0;
 
  private:
   std::unique_ptr<Journal> inner_;
@@ -61,9 +67,8 @@ class EngineTest : public testing::Test {
  protected:
   EngineTest() : journal_(folder_.path()) { Restart(); }
 
-  void Restart() {
+  void Restart(Engine::Options options = {}) {
     engine_.reset();
-    Engine::Options options;
     options.cycle_pause = absl::Milliseconds(1);
     options.tick = absl::Milliseconds(10);
     engine_ = *Engine::Start(journal_, clock_, options);
@@ -87,6 +92,15 @@ class EngineTest : public testing::Test {
   void Await(const std::string& job, JobState state) {
     uint64_t seq = 0;
     while (StateOf(job) != state) seq = engine_->WaitForChange(seq, absl::Seconds(60));
+  }
+
+  /// Time passes, and the engine has looked at what follows from it.
+  void Pass(absl::Duration time) {
+    clock_.Advance(time);
+    const uint64_t until = engine_->counts().cycles + 2;  // one may be under way
+    while (engine_->counts().cycles < until) {
+      engine_->WaitForChange(UINT64_MAX, absl::Milliseconds(1));
+    }
   }
 
   std::string BookText() {
@@ -223,6 +237,49 @@ TEST_F(EngineTest, SteadyTimeGoesOnOverRestartsAndJumps) {
   EXPECT_EQ(restarted_at(absl::Minutes(5)), absl::Minutes(5)) << "as if it had been there";
   EXPECT_EQ(restarted_at(-absl::Hours(50)), absl::ZeroDuration()) << "never back";
   EXPECT_EQ(restarted_at(absl::Hours(5000)), absl::Hours(24)) << "never far ahead";
+}
+
+TEST_F(EngineTest, ItsOwnStallIsNoAgentsSilence) {
+  ASSERT_TRUE(engine_->Sync(Agent("a")).ok());
+  const std::string job = *engine_->Submit(Request("one"));
+  Await(job, JobState::kAdmitted);
+  Pass(absl::Seconds(70));
+  EXPECT_EQ(StateOf(job), JobState::kAdmitted) << "nobody could be heard for so long";
+  for (int i = 0; i < 16; ++i) Pass(absl::Seconds(4));
+  Await(job, JobState::kPending);
+  EXPECT_EQ(engine_->Transitions(job, 0, 100)->back().reason, "AGENT_LOST") << "it listened";
+}
+
+TEST_F(EngineTest, AReplayHasItsBoundOverKillsToo) {
+  for (const char* const id : {"one", "two", "three"}) {
+    ASSERT_TRUE(engine_->Submit(Request(id)).ok());
+  }
+  journal_.full = true;  // no last snapshot, as after a kill
+  engine_.reset();
+  journal_.full = false;
+  Engine::Options options;
+  options.snapshot_every = 3;
+  Restart(options);
+  Pass(absl::ZeroDuration());
+  EXPECT_EQ(journal_.snapshots.load(), 1);
+}
+
+TEST_F(EngineTest, TellsWhichJobsAreForgotten) {
+  Mutex mutex;
+  std::vector<std::string> forgotten;
+  Engine::Options options;
+  options.rules.jobs_max = 1;
+  options.on_forgotten = [&](const std::string& job) {
+    MutexLock lock(mutex);
+    forgotten.push_back(job);
+  };
+  Restart(options);
+  const std::string first = *engine_->Submit(Request("one"));
+  ASSERT_TRUE(engine_->Control(Verb::kCancel, first, "ann").ok());
+  ASSERT_TRUE(engine_->Submit(Request("two")).ok());
+  Pass(absl::ZeroDuration());
+  engine_.reset();
+  EXPECT_THAT(forgotten, testing::ElementsAre(first));
 }
 
 TEST_F(EngineTest, AFullQueueRefusesAndAStoppedEngineCancels) {

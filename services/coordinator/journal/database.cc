@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "common/base/check.h"
 #include "common/base/status.h"
 
 namespace lrti::coordinator {
@@ -55,16 +54,21 @@ Statement::Statement(sqlite3* database, sqlite3_stmt* statement)
 void Statement::Free::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 void Statement::Bind(int place, int64_t value) {
-  LRTI_CHECK(sqlite3_bind_int64(statement_.get(), place, value) == SQLITE_OK);
+  Keep(sqlite3_bind_int64(statement_.get(), place, value));
 }
 
 void Statement::Bind(int place, std::string_view text) {
-  LRTI_CHECK(sqlite3_bind_text64(statement_.get(), place, text.data(), text.size(), SQLITE_STATIC,
-                                 SQLITE_UTF8) == SQLITE_OK);
+  Keep(sqlite3_bind_text64(statement_.get(), place, text.data(), text.size(), SQLITE_STATIC,
+                           SQLITE_UTF8));
+}
+
+void Statement::Keep(int bound) {
+  if (bound_ == SQLITE_OK) bound_ = bound;
 }
 
 absl::StatusOr<bool> Statement::Step() {
   errno = 0;
+  if (bound_ != SQLITE_OK) return ErrorOf(database_, bound_);
   const int result = sqlite3_step(statement_.get());
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
@@ -80,6 +84,7 @@ absl::Status Statement::Run() {
 void Statement::Reset() {
   sqlite3_reset(statement_.get());  // repeats Step's error
   sqlite3_clear_bindings(statement_.get());
+  bound_ = SQLITE_OK;
 }
 
 int64_t Statement::Integer(int column) const {

@@ -19,7 +19,8 @@ class Statement {
   Statement() = default;
   Statement(sqlite3* database, sqlite3_stmt* statement);
 
-  // Values for the places ?1, ?2, ... of the next run.
+  // Values for the places ?1, ?2, ... of the next run. What SQLite refuses (a text beyond its
+  // limit) is that run's error.
   void Bind(int place, int64_t value);
   void Bind(int place, std::string_view text);  // `text` outlives the run
 
@@ -37,7 +38,10 @@ class Statement {
   struct Free {
     void operator()(sqlite3_stmt* statement) const;
   };
+  void Keep(int bound);
+
   sqlite3* database_ = nullptr;
+  int bound_ = 0;  // the first error of Bind since the last run; 0: none
   std::unique_ptr<sqlite3_stmt, Free> statement_;
 };
 

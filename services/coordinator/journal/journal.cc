@@ -4,7 +4,6 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <unordered_map>
 
 #include "common/base/files.h"
 #include "common/base/lock_file.h"
@@ -134,9 +133,12 @@ class SqliteJournal final : public Journal {
       Failpoint("in_snapshot");
       return written;
     });
+    if (status.ok()) snapshot_seq_ = book.seq;
     Failpoint("after_snapshot");
     return status;
   }
+
+  uint64_t snapshot_seq() const override { return snapshot_seq_; }
 
   absl::Status Probe() override {
     return InTransaction([&] {
@@ -175,28 +177,26 @@ class SqliteJournal final : public Journal {
     LRTI_ASSIGN_OR_RETURN(Statement row, writer_.Prepare("SELECT body FROM snapshot"));
     LRTI_ASSIGN_OR_RETURN(const bool has_row, row.Step());
     if (!has_row) return Book();
-    LRTI_ASSIGN_OR_RETURN(const auto submissions, LoadSubmissions());
-    auto book = BookFromJson(row.Text(0), [&](const std::string& job) {
-      const auto it = submissions.find(job);
-      return it == submissions.end() ? nullptr : it->second;
-    });
+    LRTI_ASSIGN_OR_RETURN(
+        Statement rows,
+        writer_.Prepare("SELECT body FROM updates WHERE kind = 'JobSubmitted' AND job = ?1 AND "
+                        "seq <= (SELECT seq FROM snapshot) ORDER BY seq DESC LIMIT 1"));
+    auto book = BookFromJson(row.Text(0),
+                             [&rows](const std::string& job) { return SubmissionOf(job, rows); });
     if (!book.ok()) return Prefixed(book.status(), path_);
+    snapshot_seq_ = book->seq;
     return book;
   }
 
-  using Submissions = std::unordered_map<std::string, std::shared_ptr<const Submission>>;
-  absl::StatusOr<Submissions> LoadSubmissions() {
-    LRTI_ASSIGN_OR_RETURN(
-        Statement rows,
-        writer_.Prepare("SELECT job, body FROM updates WHERE kind = 'JobSubmitted' AND seq <= "
-                        "(SELECT seq FROM snapshot)"));
-    Submissions submissions;
-    for (;;) {
-      LRTI_ASSIGN_OR_RETURN(const bool row, rows.Step());
-      if (!row) return submissions;
-      LRTI_ASSIGN_OR_RETURN(Update update, UpdateFromJson("JobSubmitted", rows.Text(1)));
-      submissions[rows.Text(0)] = std::get<JobSubmitted>(update).submission;
-    }
+  /// Asked for one by one, so that jobs that were forgotten cost nothing.
+  static absl::StatusOr<std::shared_ptr<const Submission>> SubmissionOf(const std::string& job,
+                                                                        Statement& rows) {
+    rows.Reset();
+    rows.Bind(1, job);
+    LRTI_ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return DataLoss("snapshot: job {} was never submitted", job);
+    LRTI_ASSIGN_OR_RETURN(const Update update, UpdateFromJson("JobSubmitted", rows.Text(0)));
+    return std::get<JobSubmitted>(update).submission;
   }
 
   template <typename Body>
@@ -214,6 +214,7 @@ class SqliteJournal final : public Journal {
   Database writer_;
   Statement insert_;  // after the database, so that it ends before it
   Statement snapshot_;
+  uint64_t snapshot_seq_ = 0;
   Mutex reader_mutex_;
   Database reader_ ABSL_GUARDED_BY(reader_mutex_);
 };

@@ -31,7 +31,7 @@ struct Transition {
 /// synchronous=FULL). One process has it at a time. Nothing in it is ever deleted; a snapshot of
 /// the book keeps the replay short.
 ///
-/// One thread calls Load, Append and WriteSnapshot; Transitions is for any.
+/// One thread at a time calls Load, Append, WriteSnapshot and snapshot_seq; Transitions is for any.
 class Journal {
  public:
   /// Makes the folder and the file as needed.
@@ -51,6 +51,9 @@ class Journal {
 
   /// Replaces the snapshot; the next Load begins there. Errors: as Append.
   virtual absl::Status WriteSnapshot(const Book& book) = 0;
+
+  /// Of the snapshot on the disk, as far as Load and WriteSnapshot saw it; 0: none.
+  virtual uint64_t snapshot_seq() const = 0;
 
   /// Whether the disk takes writes again. Errors: as Append.
   virtual absl::Status Probe() = 0;

@@ -102,6 +102,38 @@ TEST(Journal, ASnapshotIsTheSameBook) {
   EXPECT_EQ(Loaded(folder.path()), expected);
 }
 
+TEST(Journal, ASnapshotNeedsNothingOfForgottenJobs) {
+  TemporaryFolder folder;
+  std::string expected;
+  {
+    Written written(folder.path());
+    ASSERT_TRUE(written.Add({SubmittedAt(1), SubmittedAt(2)}).ok());
+    ASSERT_TRUE(written.Add({Changed(written.book, "job-1", JobState::kCancelled)}).ok());
+    ASSERT_TRUE(written.Add({Entry{4, written.book.at, JobForgotten{"job-1"}}}).ok());
+    ASSERT_TRUE(written.journal->WriteSnapshot(written.book).ok());
+    EXPECT_EQ(written.journal->snapshot_seq(), 4U);
+    expected = ToJson(written.book);
+  }
+  {
+    auto database = Database::Open(folder / "journal.db", false);
+    ASSERT_TRUE(database->Execute("UPDATE updates SET body = '' WHERE seq = 1").ok());
+  }
+  EXPECT_EQ(Loaded(folder.path()), expected);
+}
+
+TEST(Database, ATextBeyondItsLimitIsAnErrorOfTheRun) {
+  TemporaryFolder folder;
+  auto database = Database::Open(folder / "some.db", false);
+  auto statement = database->Prepare("SELECT ?1");
+  const char letter = 'x';
+  statement->Bind(1, std::string_view(&letter, size_t{1} << 31));  // it looks at the length first
+  EXPECT_THAT(Message(statement->Step().status()), HasSubstr("too big"));
+  statement->Reset();
+  statement->Bind(1, "small");
+  EXPECT_TRUE(*statement->Step());
+  EXPECT_EQ(statement->Text(0), "small");
+}
+
 TEST(Journal, BelongsToOneProcessAtATime) {
   TemporaryFolder folder;
   Written written(folder.path());

@@ -1,14 +1,20 @@
 #include "services/coordinator/logs/spool_store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "common/base/file_writer.h"
 #include "common/base/files.h"
+#include "common/base/open_file.h"
 #include "common/base/status.h"
 
 namespace lrti::coordinator {
@@ -18,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kTailBytesMax = uint64_t{1} << 20;
 constexpr size_t kJobLettersMax = 64;
+constexpr uint64_t kMarkBytesMax = 64;
 
 bool IsJobName(const std::string& job) {
   const auto letter = [](char c) {
@@ -33,8 +40,25 @@ uint64_t SizeOf(const std::string& path) {
   return missing ? 0 : size;
 }
 
-/// Beside a file to which nothing will be added.
+/// Beside a file to which nothing will be added: how many bytes its rank wrote.
 std::string EndMark(const std::string& path) { return path + ".end"; }
+
+/// What the mark says, if it is there.
+std::optional<uint64_t> WrittenOf(const std::string& path) {
+  const auto text = ReadFile(EndMark(path), kMarkBytesMax);
+  if (!text.ok()) return std::nullopt;
+  uint64_t written = 0;
+  std::from_chars(text->data(), text->data() + text->size(), written);
+  return written;
+}
+
+/// Makes the bytes of a file survive a power cut. One that is not there has none.
+absl::Status SyncFile(const std::string& path) {
+  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) return absl::OkStatus();
+  if (!file.valid() || ::fsync(file.fd()) != 0) return FileError(errno, path, "cannot sync");
+  return absl::OkStatus();
+}
 
 /// The numbers that names of entries begin with, sorted, each once.
 std::vector<int64_t> NumbersIn(const std::string& folder) {
@@ -76,29 +100,37 @@ Mutex& SpoolStore::LockOf(const std::string& path) const {
   return locks_[std::hash<std::string>()(path) % locks_.size()];
 }
 
+/// What the mark promises is on the disk before it: the agent then deletes the only other copy.
+absl::Status SpoolStore::MarkEnd(const SpoolName& name, uint64_t written) const {
+  const std::string path = PathOf(name);
+  LRTI_RETURN_IF_ERROR(SyncFile(path));
+  const std::string attempt = FolderOf(name.job, name.attempt);
+  for (const std::string& folder : {attempt, JoinPath(folder_, name.job), folder_}) {
+    LRTI_RETURN_IF_ERROR(SyncFolder(folder));
+  }
+  return WriteFileAtomic(EndMark(path), fmt::format("{}\n", written));
+}
+
 absl::StatusOr<uint64_t> SpoolStore::Append(const SpoolName& name, uint64_t offset,
                                             std::string_view data, bool complete) {
   LRTI_RETURN_IF_ERROR(Check(name));
   const std::string path = PathOf(name);
   MutexLock lock(LockOf(path));
-  uint64_t have = SizeOf(path);
+  const uint64_t size = SizeOf(path);
   const uint64_t end = offset + data.size();
-  if (offset > have || end < offset) return have;
-  if (end > bytes_max_) {
-    return Error(absl::StatusCode::kResourceExhausted,
-                 "{}: {} bytes are kept of a rank's output at most (logs.bytes_max)", path,
-                 bytes_max_);
-  }
+  const bool gap = offset > size && size < bytes_max_;
+  if (gap || end < offset) return size;
   LRTI_RETURN_IF_ERROR(MakeFolders(FolderOf(name.job, name.attempt)));
-  if (end > have) {
+  // All is acknowledged, though no more is kept than may be: the agent must get to its end.
+  const uint64_t kept = std::max(size, std::min(end, bytes_max_));
+  if (kept > size) {
     LRTI_ASSIGN_OR_RETURN(AppendFile file, AppendFile::Open(path));
-    LRTI_RETURN_IF_ERROR(file.Append(data.substr(have - offset)));
-    have = end;
+    LRTI_RETURN_IF_ERROR(file.Append(data.substr(size - offset, kept - size)));
   }
-  if (complete && have == end && !fs::exists(EndMark(path))) {
-    LRTI_RETURN_IF_ERROR(WriteFileAtomic(EndMark(path), fmt::format("{}\n", have)));
+  if (complete && end >= size && !fs::exists(EndMark(path))) {
+    LRTI_RETURN_IF_ERROR(MarkEnd(name, end));
   }
-  return have;
+  return std::max(size, end);
 }
 
 absl::StatusOr<SpoolStore::Piece> SpoolStore::Read(const SpoolName& name, uint64_t offset,
@@ -106,8 +138,10 @@ absl::StatusOr<SpoolStore::Piece> SpoolStore::Read(const SpoolName& name, uint64
   LRTI_RETURN_IF_ERROR(Check(name));
   const std::string path = PathOf(name);
   Piece piece;
-  piece.complete = fs::exists(EndMark(path));  // before the size: what comes after it is complete
+  const auto written = WrittenOf(path);  // before the size: what comes after it is complete
+  piece.complete = written.has_value();
   piece.size = SizeOf(path);
+  piece.written = std::max(piece.size, written.value_or(0));
   if (offset >= piece.size) return piece;
   std::ifstream file(path, std::ios::binary);
   piece.data.resize(std::min<uint64_t>(bytes_max, piece.size - offset));

@@ -23,7 +23,8 @@ struct SpoolName {
 
 /// The logs and events of all ranks, byte for byte, each in a file whose length is what the agent
 /// may forget. Appending is idempotent: bytes that are there already are skipped, so an agent that
-/// did not hear the answer sends again.
+/// did not hear the answer sends again. What a rank writes beyond the bound of its file is dropped;
+/// once all came, Read says how much that was.
 ///
 /// Thread-safe. Blocks for as long as a disk does.
 class SpoolStore {
@@ -32,17 +33,18 @@ class SpoolStore {
   SpoolStore(std::string folder, uint64_t bytes_max);
 
   /// Takes `data`, which begins at `offset` of the rank's file. Answers how many bytes the store
-  /// has now; less than `offset` when bytes before it are missing: the caller sends those first.
-  /// `complete`: nothing follows `data`.
-  /// Errors: InvalidArgument for a name that cannot be; ResourceExhausted for a full disk or a file
-  /// at its bound. Bytes acknowledged before stay.
+  /// has now, dropped ones included; less than `offset` when bytes before it are missing: the
+  /// caller sends those first. `complete`: nothing follows `data`; all is on the disk then, so that
+  /// the caller may delete it. Errors: InvalidArgument for a name that cannot be; ResourceExhausted
+  /// for a full disk. Bytes acknowledged before stay.
   absl::StatusOr<uint64_t> Append(const SpoolName& name, uint64_t offset, std::string_view data,
                                   bool complete);
 
   struct Piece {
     std::string data;
     uint64_t size = 0;      // of the file, so far
-    bool complete = false;  // the rank wrote nothing behind `size`
+    bool complete = false;  // nothing will be added
+    uint64_t written = 0;   // by the rank, once complete: beyond `size` is what was dropped
   };
 
   /// At most `bytes_max` bytes from `offset` on; none beyond the end. Errors: of the disk.
@@ -62,6 +64,7 @@ class SpoolStore {
   std::string FolderOf(const std::string& job, int64_t attempt) const;
   std::string PathOf(const SpoolName& name) const;
   absl::Status Check(const SpoolName& name) const;
+  absl::Status MarkEnd(const SpoolName& name, uint64_t written) const;
   Mutex& LockOf(const std::string& path) const;
 
   const std::string folder_;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "common/base/status.h"
 #include "common/base/test_files.h"
 
@@ -60,10 +62,24 @@ TEST_F(SpoolStoreTest, NamesThatLeaveTheFolderAreRefused) {
   }
 }
 
-TEST_F(SpoolStoreTest, AFileHasItsBound) {
-  const auto full = store_.Append(log_, 0, std::string(1001, 'x'), false);
-  EXPECT_TRUE(absl::IsResourceExhausted(full.status()));
-  EXPECT_EQ(*store_.Append(log_, 0, std::string(1000, 'x'), false), 1000);
+TEST_F(SpoolStoreTest, BeyondItsBoundAllIsTakenAndNothingKept) {
+  EXPECT_EQ(*store_.Append(log_, 0, std::string(990, 'x'), false), 990);
+  EXPECT_EQ(*store_.Append(log_, 990, std::string(110, 'y'), false), 1100) << "the agent goes on";
+  EXPECT_EQ(*store_.Append(log_, 0, "", false), 1000) << "one that asks anew sends the rest again";
+  EXPECT_EQ(*store_.Append(log_, 1100, "z", true), 1101);
+  const auto piece = store_.Read(log_, 985, 100);
+  ASSERT_TRUE(piece.ok()) << piece.status();
+  EXPECT_EQ(piece->data, "xxxxxyyyyyyyyyy");
+  EXPECT_TRUE(piece->complete);
+  EXPECT_EQ(piece->size, 1000U);
+  EXPECT_EQ(piece->written, 1101U);
+}
+
+TEST_F(SpoolStoreTest, NothingIsCompleteBeforeItIsOnTheDisk) {
+  ASSERT_TRUE(store_.Append({"lrti-abc", 1, 1, Stream::kLog}, 0, "x", true).ok());
+  std::filesystem::create_symlink("/dev/null", folder_ / "logs/lrti-abc/1/0.log");  // cannot sync
+  EXPECT_FALSE(store_.Append(log_, 0, "", true).ok());
+  EXPECT_FALSE(store_.Read(log_, 0, 10)->complete);
 }
 
 TEST_F(SpoolStoreTest, AFullDiskLosesNothingThatWasAcknowledged) {

@@ -154,6 +154,12 @@ class Application {
     if (fact.faults_cleared) agent.faulty.clear();
   }
 
+  void operator()(const AgentForgotten& fact) {
+    const auto it = book_.agents.find(fact.agent);
+    LRTI_CHECK(it != book_.agents.end() && it->second.active.empty());
+    book_.agents.erase(it);
+  }
+
   void operator()(const JobForgotten& fact) {
     const JobRecord& job = Job(fact.job);
     LRTI_CHECK(lifecycle::IsFinal(job.state));

@@ -95,7 +95,8 @@ std::string ToJson(const Book& book) {
 
 absl::StatusOr<Book> BookFromJson(
     const std::string& json,
-    const std::function<std::shared_ptr<const Submission>(const std::string& job)>& submission) {
+    const std::function<absl::StatusOr<std::shared_ptr<const Submission>>(const std::string& job)>&
+        submission) {
   try {
     const Json tree = Json::parse(json);
     Book book;
@@ -104,8 +105,7 @@ absl::StatusOr<Book> BookFromJson(
     for (const auto& [id, value] : tree.at("jobs").items()) {
       JobRecord& job = book.jobs[id];
       json_fields::Get(value, job);
-      job.submission = submission(id);
-      if (job.submission == nullptr) return DataLoss("snapshot: job {} was never submitted", id);
+      LRTI_ASSIGN_OR_RETURN(job.submission, submission(id));
     }
     for (const auto& [id, value] : tree.at("agents").items()) {
       json_fields::Get(value, book.agents[id]);

@@ -13,10 +13,11 @@ namespace lrti::coordinator {
 /// and the journal has it already.
 std::string ToJson(const Book& book);
 
-/// The book of ToJson; `submission` gives the one of a job, or nullptr.
-/// Errors: DataLoss.
+/// The book of ToJson; `submission` gives the one of a job. Errors: DataLoss; those of
+/// `submission`.
 absl::StatusOr<Book> BookFromJson(
     const std::string& json,
-    const std::function<std::shared_ptr<const Submission>(const std::string& job)>& submission);
+    const std::function<absl::StatusOr<std::shared_ptr<const Submission>>(const std::string& job)>&
+        submission);
 
 }  // namespace lrti::coordinator

@@ -1,5 +1,7 @@
 #include "services/coordinator/state/live.h"
 
+#include <algorithm>
+
 namespace lrti::coordinator {
 
 const AttemptLive* FindAttempt(const Live& live, const std::string& job, int64_t attempt) {
@@ -9,7 +11,8 @@ const AttemptLive* FindAttempt(const Live& live, const std::string& job, int64_t
 
 absl::Duration SilenceOf(const Live& live, const std::string& agent, Moment now) {
   const auto it = live.agents.find(agent);
-  return now.steady - (it == live.agents.end() ? live.began : it->second.last_seen.steady);
+  if (it == live.agents.end()) return now.steady - live.began;
+  return now.steady - std::max(live.began, it->second.last_seen.steady);
 }
 
 }  // namespace lrti::coordinator

@@ -53,7 +53,7 @@ struct AgentLive {
 
 /// What agents said since the coordinator started. Not journalled: they say it again.
 struct Live {
-  absl::Duration began;  // steady; agents of the book have their lease from then on
+  absl::Duration began;  // steady; nobody listened before, so agents have their lease from then on
   std::map<std::string, AgentLive> agents;
   std::unordered_map<std::string, AttemptLive> attempts;              // by job
   std::unordered_map<std::string, lifecycle::PendingReason> waiting;  // by job, of the last cycle
@@ -62,7 +62,8 @@ struct Live {
 /// The live attempt if it is the record's own, else nullptr.
 const AttemptLive* FindAttempt(const Live& live, const std::string& job, int64_t attempt);
 
-/// How long the agent has said nothing; counted from the coordinator's start at the earliest.
+/// How long the agent has said nothing to a coordinator that listened: from `began` at the
+/// earliest.
 absl::Duration SilenceOf(const Live& live, const std::string& agent, Moment now);
 
 }  // namespace lrti::coordinator

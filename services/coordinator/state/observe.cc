@@ -106,6 +106,18 @@ std::map<std::string, std::string> OwnersOf(const Book& book, const AgentReport&
   return owners;
 }
 
+/// The agent whose place a new one takes when there are too many: of those that are lost, with
+/// nothing that must be remembered of them, the one that has been for longest. nullptr: none is.
+const AgentRecord* Forgettable(const Book& book) {
+  const AgentRecord* oldest = nullptr;
+  for (const auto& [id, agent] : book.agents) {
+    const bool plain = agent.active.empty() && agent.faulty.empty();
+    if (!agent.lost || agent.mode != AgentMode::kReady || !plain) continue;
+    if (oldest == nullptr || agent.since.steady < oldest->since.steady) oldest = &agent;
+  }
+  return oldest;
+}
+
 bool SameDevices(const std::vector<DeviceRecord>& known, const std::vector<DeviceReport>& said) {
   return std::equal(known.begin(), known.end(), said.begin(), said.end(),
                     [](const DeviceRecord& a, const DeviceReport& b) {
@@ -127,6 +139,9 @@ class AgentNews {
     const bool same_devices = known_ != nullptr && SameDevices(known_->devices, devices_);
     const bool found = known_ != nullptr && known_->lost;
     if (same_devices && !found && SameAgent()) return {};
+    if (known_ == nullptr && book_.agents.size() >= kAgentsMax) {
+      updates_.push_back(AgentForgotten{Forgettable(book_)->id});  // Absorb has seen to it
+    }
     std::string stolen;
     std::vector<DeviceRecord> owned = Owned(stolen);
     if (known_ == nullptr || !SameAgent() || owned != known_->devices) {
@@ -184,8 +199,9 @@ class AgentNews {
 /// Checkpoints and memory peaks of one of the agent's attempts.
 class AttemptNews {
  public:
-  AttemptNews(const Book& book, const JobRecord& job, const AttemptReport& report)
-      : book_(book), job_(job), report_(report) {}
+  AttemptNews(const Book& book, const Rules& rules, const JobRecord& job,
+              const AttemptReport& report)
+      : book_(book), rules_(rules), job_(job), report_(report) {}
 
   void Take(const std::string& agent, Updates& updates) const {
     const AgentRecord& record = book_.agents.at(agent);
@@ -199,8 +215,10 @@ class AttemptNews {
         seen.step = rank.checkpoint_step;
         seen.time = Micros(std::clamp(rank.checkpoint_time, absl::ZeroDuration(), absl::Hours(24)));
       }
-      const uint64_t memory = MemoryOfGpu(record, place->device);
-      peak = std::max(peak, std::min(rank.memory_peak_bytes, memory));
+      // What ran on a GPU fits it again: its forecast, with headroom, is no more than the GPU has.
+      const auto most = static_cast<uint64_t>(
+          static_cast<double>(MemoryOfGpu(record, place->device)) / rules_.forecast_headroom);
+      peak = std::max(peak, std::min(rank.memory_peak_bytes, most));
     }
     if (seen.step > step) updates.push_back(std::move(seen));
     Peak(peak, updates);
@@ -233,6 +251,7 @@ class AttemptNews {
   }
 
   const Book& book_;
+  const Rules& rules_;
   const JobRecord& job_;
   const AttemptReport& report_;
 };
@@ -247,16 +266,20 @@ const JobRecord* JobOfReport(const Book& book, const AttemptReport& report) {
 absl::Status Absorb(const Book& book, const AgentReport& report, Moment now, Live& live) {
   LRTI_RETURN_IF_ERROR(CheckReport(report));
   const auto known = book.agents.find(report.agent);
-  if (known != book.agents.end() && report.incarnation < known->second.incarnation) {
+  // An incarnation is a time by its machine's clock: after a step back of that clock the newer
+  // process has the smaller one, and is taken once the other is lost.
+  if (known != book.agents.end() && !known->second.lost &&
+      report.incarnation < known->second.incarnation) {
     return Error(absl::StatusCode::kAborted,
                  "agent {}: incarnation {} was replaced by {}; stop this process, or give one of "
                  "the two machines another name",
                  report.agent, report.incarnation, known->second.incarnation);
   }
-  if (known == book.agents.end() && book.agents.size() >= kAgentsMax) {
+  if (known == book.agents.end() && book.agents.size() >= kAgentsMax &&
+      Forgettable(book) == nullptr) {
     return Error(absl::StatusCode::kResourceExhausted,
-                 "agent {}: {} agents are known already, and no more are taken", report.agent,
-                 kAgentsMax);
+                 "agent {}: {} agents are known already, and none of them is lost and without jobs",
+                 report.agent, kAgentsMax);
   }
   AgentLive& agent = live.agents[report.agent];
   agent.last_seen = now;
@@ -287,7 +310,7 @@ Updates Observe(const Book& book, const Live& live, const Rules& rules, const Ag
   for (const AttemptReport& said : report.attempts) {
     const JobRecord* job = JobOfReport(book, said);
     if (job == nullptr || !jobs.contains(said.job)) continue;
-    AttemptNews(book, *job, said).Take(report.agent, updates);
+    AttemptNews(book, rules, *job, said).Take(report.agent, updates);
   }
   for (const std::string& id : jobs) {
     for (Update& update : Settle(book, live, rules, *FindJob(book, id), now)) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "services/coordinator/state/book_json.h"
+#include "services/coordinator/state/cluster.h"
 #include "services/coordinator/state/progress.h"
 #include "services/coordinator/state/world_for_test.h"
 
@@ -41,6 +42,39 @@ TEST(Observe, AnOldIncarnationMustStop) {
   const absl::Status status = Say(world, old);
   EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(status.message(), HasSubstr("incarnation 1 was replaced by 2"));
+}
+
+TEST(Observe, AfterAStepBackOfItsClockAnAgentIsTakenOnceTheOtherIsLost) {
+  World world;
+  world.AddAgent("a", 1).self.incarnation = 7;
+  world.SyncAll();
+  AgentReport restarted = world.ReportOf("a");
+  restarted.incarnation = 3;
+  EXPECT_EQ(Say(world, restarted).code(), absl::StatusCode::kAborted);
+  world.Pass(absl::Seconds(11));
+  world.Cycle();
+  EXPECT_TRUE(Say(world, restarted).ok());
+  EXPECT_EQ(world.book.agents.at("a").incarnation, 3U);
+  EXPECT_EQ(world.book.agents.at("a").state(), "ready");
+}
+
+TEST(Observe, ANewAgentTakesThePlaceOfALostOneWhenThereAreTooMany) {
+  World world;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string id = "old-" + std::to_string(i);
+    world.book.agents[id].id = id;
+  }
+  AgentReport report;
+  report.agent = "new";
+  EXPECT_EQ(Say(world, report).code(), absl::StatusCode::kResourceExhausted);
+  world.book.agents.at("old-6").lost = true;
+  world.book.agents.at("old-6").active = {"job"};
+  EXPECT_EQ(Say(world, report).code(), absl::StatusCode::kResourceExhausted);
+  world.book.agents.at("old-7").lost = true;
+  ASSERT_TRUE(Say(world, report).ok());
+  EXPECT_EQ(world.book.agents.size(), 10'000U);
+  EXPECT_TRUE(world.book.agents.contains("new"));
+  EXPECT_FALSE(world.book.agents.contains("old-7"));
 }
 
 TEST(Observe, RefusesReportsThatMakeNoSense) {
@@ -161,6 +195,20 @@ TEST(Observe, CheckpointsAndPeaksAreKept) {
   const uint64_t seq = world.book.seq;
   ASSERT_TRUE(Say(world, report).ok());
   EXPECT_EQ(world.book.seq, seq);
+}
+
+TEST(Observe, AJobThatFilledItsGpuFitsItAgain) {
+  World world;
+  world.AddAgent("a", 1);
+  const std::string job = world.Running(world.Asking(1));
+  AgentReport report = world.ReportOf("a");
+  const uint64_t memory = world.book.agents.at("a").devices[0].memory_bytes;
+  report.attempts[0].ranks[0].memory_peak_bytes = memory;
+  ASSERT_TRUE(Say(world, report).ok());
+  const uint64_t forecast =
+      ForecastOf(world.book, world.rules, *world.Job(job).submission, /*ranks=*/1);
+  EXPECT_LE(forecast, memory);
+  EXPECT_GT(forecast, memory - memory / 100);
 }
 
 TEST(Observe, ProgressIsOfTheLiveAttemptThenOfTheLast) {

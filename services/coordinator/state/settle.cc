@@ -50,6 +50,8 @@ class Settling {
     const auto it = attempt_->parts.find(agent);
     return it == attempt_->parts.end() ? nullptr : &it->second;
   }
+  /// The later of `since` and the moment from which on the agents could be heard.
+  absl::Duration Listened(absl::Duration since) const { return std::max(since, live_.began); }
   bool Silent(const std::string& agent) const {
     return SilenceOf(live_, agent, now_) > rules_.lost_grace;
   }
@@ -57,7 +59,7 @@ class Settling {
   bool Missing(const std::string& agent) const {
     const PartLive* part = Part(agent);
     if (part == nullptr || !part->missing_since) return false;
-    absl::Duration since = *part->missing_since;
+    absl::Duration since = Listened(*part->missing_since);
     // An order to begin it may have been on its way until it was told to end.
     const std::optional<Moment>& stopping = job_.current->stopping;
     if (stopping && !part->known) since = std::max(since, stopping->steady);
@@ -89,7 +91,8 @@ class Settling {
       if (auto cause = AgentFailure(agent)) return cause;
     }
     const bool coming_up = job_.state == kAdmitted || job_.state == kStarting;
-    if (coming_up && now_.steady - job_.current->started.steady > rules_.start_timeout) {
+    const absl::Duration since = Listened(job_.current->started.steady);
+    if (coming_up && now_.steady - since > rules_.start_timeout) {
       return AgentCause(
           EndReason::kStartTimeout, "",
           fmt::format("no first step within {}", absl::FormatDuration(rules_.start_timeout)));
@@ -140,6 +143,11 @@ class Settling {
         return Change(kCheckpointing, EndReason::kPreempted,
                       fmt::format("agent {} was stopped", agent));
       }
+    }
+    // Whoever told them, maybe an agent that could not tell us: no work is lost.
+    if (SavedOnOrder()) {
+      return Change(kCheckpointing, EndReason::kPreempted,
+                    "its ranks were told to stop, and saved");
     }
     // Nobody told it to end, and no rank says that it failed.
     StateChanged change =
@@ -263,7 +271,8 @@ class Settling {
   bool SavedOnOrder() const {
     return attempt_ != nullptr && AllExited(job_, *attempt_) &&
            std::all_of(attempt_->ranks.begin(), attempt_->ranks.end(), [](const auto& rank) {
-             return rank.second.report.exit->end_reason == "STOPPED";
+             const RankExit& exit = *rank.second.report.exit;
+             return exit.end_reason == "STOPPED" && exit.signal == 0 && exit.code == 0;
            });
   }
 

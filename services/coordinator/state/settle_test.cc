@@ -349,16 +349,55 @@ TEST(Settle, RanksThatDoNotComeUpAreAStartTimeout) {
   EXPECT_EQ(world.Job(job).end_reason, EndReason::kStartTimeout);
 }
 
-TEST(Settle, RanksThatStopUnaskedAreAFailureUnlessTheirAgentIsStopped) {
-  for (const bool draining : {false, true}) {
+TEST(Settle, WhileTheCoordinatorIsAwayNoRankIsLate) {
+  World world;
+  world.AddAgent("a", 1);
+  const std::string job = world.Add(world.Asking(1));
+  world.Settled();
+  world.Pass(absl::Hours(5));
+  world.live = Live();
+  world.live.began = world.now.steady;
+  world.Cycle();
+  EXPECT_EQ(world.StateOf(job), JobState::kStarting) << "it may have begun long ago";
+  world.SyncAll();
+  world.PassTogether(absl::Minutes(11));
+  world.Settled();
+  EXPECT_EQ(world.Job(job).end_reason, EndReason::kStartTimeout);
+}
+
+TEST(Settle, RanksThatStopUnaskedAreAFailureUnlessTheySavedOrTheirAgentIsStopped) {
+  for (const auto& [draining, saved] :
+       {std::pair(false, false), {false, true}, {true, false}, {true, true}}) {
     World world;
     world.AddAgent("a", 1);
     const std::string job = world.Running(world.Asking(1));
     world.agents["a"].self.draining = draining;
     world.ExitAll(job, "STOPPED");
+    if (!saved) world.RanksOf(job)[0]->exit->signal = 9;
     world.Settled();
-    EXPECT_EQ(world.Job(job).end_reason, draining ? EndReason::kPreempted : EndReason::kInternal);
-    EXPECT_EQ(world.StateOf(job), JobState::kPending);
+    const bool preempted = draining || saved;
+    EXPECT_EQ(world.Job(job).restarts, preempted ? (Restarts{0, 0, 1}) : (Restarts{0, 1, 0}));
+  }
+}
+
+TEST(Settle, ARankThatWasKilledOnOrderHasSavedNothing) {
+  for (const bool killed : {false, true}) {
+    World world;
+    world.AddAgent("a", 1);
+    const std::string job = world.Running(world.Asking(1));
+    world.PassTogether(absl::Minutes(1));
+    world.dawdles = [] { return true; };
+    ASSERT_TRUE(world.Try(Pause(world.book, job, "me")).ok());
+    world.ExitAll(job, "STOPPED");
+    if (killed) world.RanksOf(job)[0]->exit->signal = 9;
+    world.Settled();
+    ASSERT_EQ(world.StateOf(job), JobState::kPaused);
+    const auto ended = std::find_if(
+        world.journal.begin(), world.journal.end(),
+        [](const Entry& entry) { return std::holds_alternative<AttemptEnded>(entry.update); });
+    ASSERT_NE(ended, world.journal.end());
+    EXPECT_EQ(std::get<AttemptEnded>(ended->update).row.split.productive_us,
+              killed ? 0 : 60'000'000);
   }
 }
 

@@ -122,6 +122,12 @@ struct AgentChanged {
   bool faults_cleared = false;  // its faulty GPUs get another chance
 };
 
+/// A lost agent without jobs gives its place to another one.
+struct AgentForgotten {
+  static constexpr const char* kKind = "AgentForgotten";
+  std::string agent;
+};
+
 /// An ended job is dropped from memory; the journal keeps its history.
 struct JobForgotten {
   static constexpr const char* kKind = "JobForgotten";
@@ -130,7 +136,7 @@ struct JobForgotten {
 
 using Update = std::variant<JobSubmitted, StateChanged, AttemptStarted, AttemptEnded, CauseFound,
                             PriorityChanged, HoldReleased, BackoffCleared, CheckpointSeen, PeakSeen,
-                            AgentJoined, AgentChanged, JobForgotten>;
+                            AgentJoined, AgentChanged, JobForgotten, AgentForgotten>;
 using Updates = std::vector<Update>;
 
 /// An update in its place.

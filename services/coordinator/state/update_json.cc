@@ -108,6 +108,11 @@ void Fields(A& a, T& v) {
   a("faults_cleared", v.faults_cleared);
 }
 template <typename A, typename T>
+  requires std::is_same_v<std::remove_const_t<T>, AgentForgotten>
+void Fields(A& a, T& v) {
+  a("agent", v.agent);
+}
+template <typename A, typename T>
   requires std::is_same_v<std::remove_const_t<T>, JobForgotten>
 void Fields(A& a, T& v) {
   a("job", v.job);

@@ -70,6 +70,7 @@ class World {
       Count(journal.back(), book, live, tally);
       Apply(journal.back(), book);
       if (const auto* ended = std::get_if<AttemptEnded>(&update)) live.attempts.erase(ended->job);
+      if (const auto* gone = std::get_if<AgentForgotten>(&update)) live.agents.erase(gone->agent);
       on_entry(journal.back());
     }
   }
