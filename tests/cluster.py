@@ -152,7 +152,10 @@ class Cluster:
     def trainer(self, job, rank):
         """The process of a rank."""
         for pid in self.processes(" train "):
-            environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            try:
+                environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:  # it ended meanwhile
+                continue
             if f"LRTI_JOB_ID={job}".encode() in environment and f"RANK={rank}".encode() in environment:
                 return pid
         return None

@@ -198,8 +198,8 @@ class RanksTest(unittest.TestCase):
         stored = {}
         for name, arguments in (("one", []), ("two", ["--ranks", "2"])):
             with Cache(self.folder, CACHE) as cache:
-                self.train(name, PI, "spec.cache.mode=service", "spec.cache.deadline=5s", "spec.train.micro_batch=1",
-                           arguments=arguments, environment={"LRTI_CACHE_ENDPOINTS": cache.endpoints()["shared memory"]})
+                self.train(name, PI, "spec.cache.mode=service", "spec.cache.dtype=fp32", "spec.cache.deadline=5s",
+                           "spec.train.micro_batch=1", arguments=arguments, environment={"LRTI_CACHE_ENDPOINTS": cache.endpoints()["shared memory"]})
                 stored[name] = cache.metric("lrti_cache_received_bytes_total")
                 self.assertEqual(cache.metric("lrti_cache_states"), 0, "a run's states end with it")
             self.assertEqual(self.events(name, "step")[-1]["recomputed_states"], 0)
