@@ -47,7 +47,8 @@ std::string ResultsTable(const job::Job& job, const std::vector<train::SetScores
   if (outcome != nullptr) {
     header.insert(header.end(), {"peak memory", "device days"});
     bicubic.insert(bicubic.end(), {"-", "-"});
-    ours.push_back(ShortBytes(outcome->peak_memory_bytes));
+    // A run that only evaluated took no step.
+    ours.push_back(outcome->peak_memory_bytes == 0 ? "-" : ShortBytes(outcome->peak_memory_bytes));
     ours.push_back(
         fmt::format("{:.5f}", absl::FDivDuration(outcome->training_time, absl::Hours(24))));
   }

@@ -84,8 +84,8 @@ void AddVram(http::Families& families, const Book& book, const Live& live) {
       }
     }
   };
-  add("lrti_job_vram_used_bytes", "Memory that a rank uses.", &RankReport::memory_bytes);
-  add("lrti_job_vram_peak_bytes", "The most that it used.", &RankReport::memory_peak_bytes);
+  add("lrti_job_vram_used_bytes", "Most that a rank took in training.", &RankReport::memory_bytes);
+  add("lrti_job_vram_peak_bytes", "Most that it took so far.", &RankReport::memory_peak_bytes);
 }
 
 void AddRunning(http::Families& families, const Book& book, const Live& live) {

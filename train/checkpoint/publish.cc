@@ -15,11 +15,12 @@ absl::Status Publish(const std::string& temporary, const std::string& path) {
   if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
     return absl::OkStatus();
   }
-  if (errno == EINVAL) return PublishInSteps(temporary, path);  // it does not know these flags
   if (errno == EEXIST &&
       ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
     return absl::OkStatus();
   }
+  // NFS knows neither flag; of a name that the kernel remembers it is asked for the second alone.
+  if (errno == EINVAL) return PublishInSteps(temporary, path);
   return FileError(errno, temporary, fmt::format("cannot rename to {}", path));
 }
 

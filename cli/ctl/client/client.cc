@@ -50,6 +50,11 @@ struct Client::Calls {
 
   absl::Status StatusOf(const grpc::Status& status) const {
     const absl::Status own = rpc::FromGrpc(status);
+    if (absl::IsUnimplemented(own)) {
+      return Error(own.code(),
+                   "coordinator at {}: it does not know this call, so it is of another version",
+                   coordinator);
+    }
     if (own.code() != absl::StatusCode::kUnavailable &&
         own.code() != absl::StatusCode::kDeadlineExceeded) {
       return own;

@@ -512,6 +512,12 @@ TEST_F(Commands, MissingCertificatesAndTokensAreBadSettings) {
   EXPECT_THAT(without_ca.err, AllOf(HasSubstr("/ca.pem"), Not(HasSubstr("next:"))));
 }
 
+TEST_F(Commands, ACallThatTheCoordinatorDoesNotKnowIsThatOfAnotherVersion) {
+  const Result result = Run({"agents", "undrain", "gpu1"});  // the test's coordinator has no such
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("of another version"), HasSubstr("lrti-ctl version")));
+}
+
 TEST_F(Commands, BadFlagsAreCode2AndHelpIsNot) {
   EXPECT_EQ(Run({"list", "--nonsense"}).code, 2);
   EXPECT_EQ(Run({}).code, 2);

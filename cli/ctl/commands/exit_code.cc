@@ -50,6 +50,8 @@ std::string NextStep(const absl::Status& status) {
       return "lrti-ctl list shows the jobs, lrti-ctl agents ls the agents";
     case absl::StatusCode::kFailedPrecondition:
       return "lrti-ctl describe JOB shows where it stands";
+    case absl::StatusCode::kUnimplemented:
+      return "lrti-ctl version names both; install the same everywhere";
     case absl::StatusCode::kResourceExhausted:
       return "lrti-ctl queues shows how full they are";
     default:

@@ -15,7 +15,7 @@ constexpr absl::Duration kLongestWait = absl::Seconds(5);
 // Errors after which the same stream can go on where it was.
 bool CanGoOn(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-         absl::IsOutOfRange(status);
+         absl::IsResourceExhausted(status) || absl::IsOutOfRange(status);
 }
 
 }  // namespace
@@ -32,7 +32,9 @@ absl::Status KeepReading(Session& session, const std::function<absl::Status()>& 
     const absl::Time now = absl::Now();
     if (session.interrupt().asked()) return absl::CancelledError("interrupted");
     if (!CanGoOn(status)) return status;
-    if (progress() || now - began >= connected_least) {
+    // A call that waited in vain for its answer was not connected.
+    const bool connected = now - began >= connected_least && !absl::IsDeadlineExceeded(status);
+    if (progress() || connected) {
       wait = kFirstWait;
       away_since = now;
       said = false;

@@ -71,6 +71,7 @@ void Forgetter::Unblock(const Task& task) {
 void Forgetter::Carried(const Task& task) {
   if (writes_.Unsure(task.job)) {
     MutexLock lock(mutex_);
+    if (!task.keys.empty() && keys_.size() <= kKeysMax / 2) return;  // they alone stay hidden
     blocks_all_ = blocks_all_ || hidden_.size() >= kJobsMax;
     if (!blocks_all_) hidden_.insert(task.job);
   }

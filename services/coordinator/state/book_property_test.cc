@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/base/random.h"
+#include "common/base/sanitized.h"
 #include "services/coordinator/state/book_json.h"
 #include "services/coordinator/state/update_json.h"
 #include "services/coordinator/state/world_for_test.h"
@@ -12,7 +13,8 @@ namespace lrti::coordinator {
 namespace {
 
 constexpr int kAgents = 5;
-constexpr int kEvents = 12'000;  // of each seed
+constexpr uint64_t kWorlds = kSanitized ? 3 : 12;
+constexpr int kEvents = 12'000;  // of each
 
 /// Events in random order over several jobs and agents, and what must hold whatever the order.
 class RandomWorld {
@@ -393,11 +395,12 @@ class RandomWorld {
 
 TEST(BookProperty, HoldsInAnyOrderOfEvents) {
   RandomWorld::Reached reached;
-  for (uint64_t seed = 1; seed <= 12; ++seed) {
+  for (uint64_t seed = 1; seed <= kWorlds; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     RandomWorld(seed, reached).Run();
     if (HasFailure()) return;
   }
+  if (kSanitized) return;  // few worlds do not meet all that can be met
   size_t legal = 0;
   for (const auto& [from, from_name] : lifecycle::kJobStates) {
     for (const auto& [to, to_name] : lifecycle::kJobStates) legal += IsLegal(from, to);

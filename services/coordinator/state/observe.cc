@@ -112,7 +112,7 @@ const AgentRecord* Forgettable(const Book& book) {
   const AgentRecord* oldest = nullptr;
   for (const auto& [id, agent] : book.agents) {
     const bool plain = agent.active.empty() && agent.faulty.empty();
-    if (!agent.lost || agent.mode != AgentMode::kReady || !plain) continue;
+    if (!agent.lost || agent.mode == AgentMode::kQuarantined || !plain) continue;
     if (oldest == nullptr || agent.since.steady < oldest->since.steady) oldest = &agent;
   }
   return oldest;
@@ -277,9 +277,11 @@ absl::Status Absorb(const Book& book, const AgentReport& report, Moment now, Liv
   }
   if (known == book.agents.end() && book.agents.size() >= kAgentsMax &&
       Forgettable(book) == nullptr) {
-    return Error(absl::StatusCode::kResourceExhausted,
-                 "agent {}: {} agents are known already, and none of them is lost and without jobs",
-                 report.agent, kAgentsMax);
+    return Error(
+        absl::StatusCode::kResourceExhausted,
+        "agent {}: {} agents are known already, and none of them is lost, without jobs and without "
+        "a fault that must be remembered",
+        report.agent, kAgentsMax);
   }
   AgentLive& agent = live.agents[report.agent];
   agent.last_seen = now;

@@ -6,7 +6,7 @@
 namespace lrti::coordinator {
 namespace {
 
-constexpr size_t kForgottenMax = 1000;  // at a time
+constexpr size_t kForgottenMax = 20;  // at a time: the engine deletes their logs in between
 
 void Leases(const Book& book, const Live& live, const Rules& rules, Moment now, Updates& updates) {
   for (const auto& [id, agent] : book.agents) {
